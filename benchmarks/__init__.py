@@ -1,0 +1,1 @@
+"""What Signalscope costs, measured: see docs/performance.md."""

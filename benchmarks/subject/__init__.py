@@ -1,0 +1,1 @@
+"""What the benchmarks measure: a small Django project, once for each tool that watches it."""

@@ -1,0 +1,233 @@
+"""System checks: what would keep Signalscope from working in this project, with the remedy.
+
+Comes in: the project's settings. Goes out: errors (``signalscope.E…``) for what breaks a page,
+warnings (``signalscope.W…``) for what only takes something away. ``docs/settings.md`` lists them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core import checks
+from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines
+from django.template.backends.django import DjangoTemplates
+from django.urls import Resolver404, get_script_prefix, resolve
+from django.utils.module_loading import import_string
+
+from . import access, conf
+
+NOT_A_DICT = "signalscope.E001"
+UNKNOWN_KEY = "signalscope.E002"
+WRONG_VALUE = "signalscope.E003"
+ACCESS_UNUSABLE = "signalscope.E004"
+SCENARIOS_UNUSABLE = "signalscope.E005"
+HTMX_APP_MISSING = "signalscope.E006"
+TEMPLATES_MISSING = "signalscope.E007"
+NO_ASGI_APPLICATION = "signalscope.W001"
+NO_CHANNELS = "signalscope.W002"
+NO_STATICFILES = "signalscope.W003"
+JOURNAL_NOT_WRITABLE = "signalscope.W004"
+NO_AUTHENTICATION = "signalscope.W005"
+NO_LOGIN_PAGE = "signalscope.W006"
+
+PAGE_TEMPLATE = "signalscope/base.html"
+
+_AUTHENTICATION_MIDDLEWARE = "django.contrib.auth.middleware.AuthenticationMiddleware"
+
+Messages = Iterator[checks.CheckMessage]
+
+
+def register() -> None:
+    """Register all checks with Django. Registering twice changes nothing."""
+    for check in (check_settings, check_project, check_live, check_journal, check_access):
+        checks.register(check, "signalscope")
+
+
+def check_settings(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Return an error for each key of ``SIGNALSCOPE`` that is unknown, wrong, or names nothing usable."""
+    known = {field.name for field in msgspec.structs.fields(conf.Settings)}
+    found: list[checks.CheckMessage] = []
+    for key, message, hint in conf.problems():
+        fault = NOT_A_DICT if not key else WRONG_VALUE if key in known else UNKNOWN_KEY
+        found.append(checks.Error(message, hint, id=fault))
+    return [*found, *_unusable_access(), *_unusable_scenarios()]
+
+
+def _unusable_access() -> Messages:
+    problem = access.resolve().problem
+    if problem:
+        yield checks.Error(
+            f"SIGNALSCOPE['ACCESS'] cannot be used, so nobody may open Signalscope: {problem}.",
+            "Give the dotted path of a function f(user) -> bool, or leave the key out for active staff.",
+            id=ACCESS_UNUSABLE,
+        )
+
+
+def _unusable_scenarios() -> Messages:
+    path = conf.get().SCENARIOS
+    if not path:
+        return
+    try:
+        problem = "" if callable(import_string(path)) else "it is not callable"
+    except Exception as error:  # noqa: BLE001  (importing a project's module can raise anything)
+        problem = f"{type(error).__name__}: {error}"
+    if problem:
+        yield checks.Error(
+            f"SIGNALSCOPE['SCENARIOS'] is {path!r}, which cannot be used: {problem}.",
+            "Give the dotted path of a callable that returns the scenarios, or leave the key out.",
+            id=SCENARIOS_UNUSABLE,
+        )
+
+
+def check_project(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Return what the pages need of apps, middleware and templates and do not find."""
+    return [*_htmx(), *_templates(), *_staticfiles()]
+
+
+def _htmx() -> Messages:
+    if not apps.is_installed("django_htmx"):
+        yield checks.Error(
+            "'django_htmx' is not in INSTALLED_APPS, and the pages load htmx from it.",
+            "Add 'django_htmx' to INSTALLED_APPS.",
+            id=HTMX_APP_MISSING,
+        )
+
+
+def _has_middleware(path: str) -> bool:
+    if path in settings.MIDDLEWARE:
+        return True
+    wanted = import_string(path)
+    for other in settings.MIDDLEWARE:
+        try:
+            kind = import_string(other)
+        except ImportError:
+            continue  # Django itself reports it when the handler loads.
+        if isinstance(kind, type) and issubclass(kind, wanted):
+            return True
+    return False
+
+
+def _templates() -> Messages:
+    backends = [engine for engine in engines.all() if isinstance(engine, DjangoTemplates)]
+    if not any(_can_load(backend) for backend in backends):
+        seen = "TEMPLATES names no DjangoTemplates backend" if not backends else "no backend finds it"
+        yield checks.Error(
+            f"The template {PAGE_TEMPLATE!r} cannot be loaded: {seen}.",
+            "Configure django.template.backends.django.DjangoTemplates in TEMPLATES, with Signalscope's "
+            "templates folder in DIRS or 'APP_DIRS': True.",
+            id=TEMPLATES_MISSING,
+        )
+
+
+def _can_load(backend: DjangoTemplates) -> bool:
+    try:
+        backend.get_template(PAGE_TEMPLATE)
+    except TemplateDoesNotExist:
+        return False
+    except TemplateSyntaxError:
+        return True  # Found. What it lacks (a tag library of django_htmx) has a check of its own.
+    return True
+
+
+def _staticfiles() -> Messages:
+    if not apps.is_installed("django.contrib.staticfiles") or not settings.STATIC_URL:
+        yield checks.Warning(
+            "'django.contrib.staticfiles' is not in INSTALLED_APPS or STATIC_URL is not set, so nothing "
+            "serves Signalscope's style sheets and scripts.",
+            "Add 'django.contrib.staticfiles' to INSTALLED_APPS and set STATIC_URL, say to 'static/'.",
+            id=NO_STATICFILES,
+        )
+
+
+def check_live(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Return warnings where the websocket cannot work; the pages do without it, and stand still."""
+    found: list[checks.CheckMessage] = []
+    if find_spec("channels") is None:
+        found.append(
+            checks.Warning(
+                "'channels' is not installed, so the pages do not update by themselves.",
+                "Install channels and daphne, and route Signalscope's websocket in ASGI_APPLICATION.",
+                id=NO_CHANNELS,
+            )
+        )
+    if not getattr(settings, "ASGI_APPLICATION", None):
+        found.append(
+            checks.Warning(
+                "ASGI_APPLICATION is not set, so no server answers Signalscope's websocket and the pages do "
+                "not update by themselves.",
+                f"Set ASGI_APPLICATION to an application that routes {__package__}.routing, and "
+                "put 'daphne' first in INSTALLED_APPS for runserver.",
+                id=NO_ASGI_APPLICATION,
+            )
+        )
+    return found
+
+
+def check_journal(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Return a warning when this process cannot write the journal's file."""
+    file = Path(conf.get().JOURNAL.removeprefix("sqlite:///")).absolute()
+    folder = file.parent
+    if not folder.is_dir():
+        problem = f"the folder {str(folder)!r} does not exist"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"the folder {str(folder)!r} is not writable"
+    elif file.exists() and not (file.is_file() and os.access(file, os.W_OK)):
+        problem = f"{str(file)!r} is not a file that can be written"
+    else:
+        return []
+    return [
+        checks.Warning(
+            f"The journal cannot be written, so nothing is kept: {problem}.",
+            "Make the folder and give this process's user write permission, or set SIGNALSCOPE['JOURNAL'].",
+            id=JOURNAL_NOT_WRITABLE,
+        )
+    ]
+
+
+def check_access(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Return warnings where nobody can sign in to be let in."""
+    if conf.get().ACCESS:
+        return []
+    return [*_authentication(), *_login_page()]
+
+
+def _authentication() -> Messages:
+    if not apps.is_installed("django.contrib.auth") or not _has_middleware(_AUTHENTICATION_MIDDLEWARE):
+        yield checks.Warning(
+            "Signalscope is open to active staff users, and without 'django.contrib.auth' in INSTALLED_APPS "
+            f"and {_AUTHENTICATION_MIDDLEWARE!r} in MIDDLEWARE no request has a user.",
+            "Add both, or set SIGNALSCOPE['ACCESS'] to the dotted path of a function f(user) -> bool.",
+            id=NO_AUTHENTICATION,
+        )
+
+
+def _login_page() -> Messages:
+    url = access.login_url()
+    if url is None or not _leads_somewhere(url):
+        yield checks.Warning(
+            f"LOGIN_URL is {settings.LOGIN_URL!r}, which leads to no view of this project: who is not signed "
+            "in cannot reach Signalscope.",
+            "Set LOGIN_URL to the login page's path or URL name, for example 'admin:login'.",
+            id=NO_LOGIN_PAGE,
+        )
+
+
+def _leads_somewhere(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.netloc:
+        return True  # Another host's login page: nothing here can tell.
+    try:
+        resolve("/" + parts.path.removeprefix(get_script_prefix()))
+    except Resolver404:
+        return False
+    return True

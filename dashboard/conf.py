@@ -1,0 +1,148 @@
+"""The one settings dict, ``SIGNALSCOPE``, read once into typed values.
+
+Comes in: Django's settings and the environment variable ``SIGNALSCOPE_JOURNAL``. Goes out: a
+``Settings`` object. An unknown key or a wrong value never raises here: ``problems`` names it, the
+system checks print that, and the default is used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+from django.conf import settings as django_settings
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+JOURNAL_SCHEMES = ("sqlite",)
+
+_CONSTRUCTORS = ("django.db.models.signals.pre_init", "django.db.models.signals.post_init")
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every setting, under its key in ``SIGNALSCOPE``, with its default.
+
+    ENABLED: record in this process. JOURNAL: where entries are kept, as a URL; empty means
+    ``signalscope.sqlite3`` in ``BASE_DIR``. KEEP_ENTRIES, KEEP_SECONDS: retention. BUFFER: how
+    many events may wait for the writer. IGNORE_SIGNALS: dotted names that are not recorded.
+    IGNORE_PATHS: requests whose path starts so are not recorded; empty means those of files,
+    ``STATIC_URL`` and ``MEDIA_URL``.
+    REDACT: further parts of key names whose values are replaced. SLOW_MS: a call or emission that
+    takes this long is slow. ACCESS: dotted path of ``f(user) -> bool``, who may look; empty means
+    active staff. SCENARIOS: dotted path of a callable that returns what the live page offers as
+    buttons (objects with ``name``, ``title``, ``look_at`` and ``url``); empty means none.
+    """
+
+    ENABLED: bool = True
+    JOURNAL: str = ""
+    KEEP_ENTRIES: Positive = 200_000
+    KEEP_SECONDS: Seconds | None = None
+    BUFFER: Positive = 100_000
+    IGNORE_SIGNALS: list[str] = msgspec.field(default_factory=lambda: list(_CONSTRUCTORS))
+    IGNORE_PATHS: list[str] = []
+    REDACT: list[str] = []
+    SLOW_MS: Seconds = 50.0
+    ACCESS: str = ""
+    SCENARIOS: str = ""
+
+
+class Problem(NamedTuple):
+    """A wrong setting: its key, what is wrong with the value seen, and the remedy."""
+
+    key: str
+    message: str
+    hint: str
+
+
+DEFAULTS = Settings()
+
+
+_memo: list[tuple[tuple[Any, ...], Settings, tuple[Problem, ...]]] = []
+
+
+def problems() -> Iterator[Problem]:
+    """Yield what is wrong with ``SIGNALSCOPE`` and ``SIGNALSCOPE_JOURNAL``."""
+    yield from _current()[1]
+
+
+def get() -> Settings:
+    """Return the settings in force, each wrong value replaced by its default."""
+    return _current()[0]
+
+
+def _current() -> tuple[Settings, tuple[Problem, ...]]:
+    # Compared by identity instead of listening to setting_changed: Signalscope connects no receiver.
+    source = (
+        getattr(django_settings, "SIGNALSCOPE", None),
+        os.environ.get("SIGNALSCOPE_JOURNAL"),
+        getattr(django_settings, "STATIC_URL", None),
+        getattr(django_settings, "MEDIA_URL", None),
+        getattr(django_settings, "BASE_DIR", None),
+    )
+    for known, settings, found in _memo:
+        if all(one is other or one == other for one, other in zip(known, source, strict=True)):
+            return settings, found
+    settings, found = _read({} if source[0] is None else source[0])
+    _memo[:] = [(source, settings, found)]
+    return settings, found
+
+
+def _read(given: Any) -> tuple[Settings, tuple[Problem, ...]]:
+    found: list[Problem] = []
+    if not isinstance(given, dict):
+        found.append(Problem("", f"SIGNALSCOPE is {given!r}, not a dict.", "Write SIGNALSCOPE = {...}."))
+        given = {}
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in fields:
+            known = ", ".join(sorted(fields))
+            found.append(
+                Problem(str(key), f"SIGNALSCOPE has an unknown key {key!r}.", f"Known keys: {known}.")
+            )
+            continue
+        try:
+            values[key] = msgspec.convert(value, fields[key].type)
+        except msgspec.ValidationError as error:
+            default = getattr(DEFAULTS, key)
+            found.append(
+                Problem(
+                    key,
+                    f"SIGNALSCOPE[{key!r}] has the value {value!r}: {error}.",
+                    f"Give it a value like its default, {default!r}.",
+                )
+            )
+    values["JOURNAL"], problem = _journal_url(values.get("JOURNAL", ""))
+    if problem:
+        found.append(problem)
+    if not values.get("IGNORE_PATHS"):
+        values["IGNORE_PATHS"] = _file_paths()
+    return Settings(**values), tuple(found)
+
+
+def _journal_url(configured: str) -> tuple[str, Problem | None]:
+    default = f"sqlite:///{_base_dir() / 'signalscope.sqlite3'}"
+    url = os.environ.get("SIGNALSCOPE_JOURNAL") or configured or default
+    scheme = urlsplit(url).scheme
+    if scheme in JOURNAL_SCHEMES and url.startswith(f"{scheme}:///") and len(url) > len(scheme) + 4:
+        return url, None
+    return default, Problem(
+        "JOURNAL",
+        f"SIGNALSCOPE['JOURNAL'] has the value {url!r}, which is no journal's URL.",
+        "Write sqlite:///relative/path or sqlite:////absolute/path.",
+    )
+
+
+def _base_dir() -> Path:
+    return Path(getattr(django_settings, "BASE_DIR", None) or Path.cwd())
+
+
+def _file_paths() -> list[str]:
+    urls = [str(getattr(django_settings, name, None) or "") for name in ("STATIC_URL", "MEDIA_URL")]
+    # Django makes "/" of an empty MEDIA_URL, and a host's name may stand before the path.
+    return [url for url in urls if url.startswith("/") and url.strip("/")]

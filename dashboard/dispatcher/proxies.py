@@ -1,0 +1,161 @@
+"""Async receivers through Django's own code: a stand-in signal whose receivers are proxies.
+
+Comes in: the receivers of one emission. Goes out: to Django's ``send`` methods, the same receivers
+behind proxies that note each call; to the sender, the responses with the proxies taken off.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from time import perf_counter_ns as clock
+from typing import Any
+
+from django.dispatch import Signal
+
+from ..causality import Head, Running, current
+
+Failed = Callable[[Running, BaseException], None]
+
+
+class StandIn:
+    """What Django's own send methods get for ``self``: the same receivers, each behind a proxy."""
+
+    receivers = True
+
+    def __init__(
+        self,
+        signal: Signal,
+        emission: Head,
+        calls: list[Running],
+        failed: Failed,
+        sync_receivers: Sequence[Any],
+        async_receivers: Sequence[Any],
+    ) -> None:
+        self.sender_receivers_cache: dict[Any, Any] = {}
+        self._signal: Any = signal  # its logging of failures is private
+        self._emission = emission
+        self._calls = calls
+        self._failed = failed
+        self._sync = [self._proxy(_SyncProxy, receiver) for receiver in sync_receivers]
+        self._async = [self._proxy(_AsyncProxy, receiver) for receiver in async_receivers]
+
+    def _proxy(self, kind: type[_Proxy], receiver: Any) -> _Proxy:
+        emission, calls = self._emission, self._calls
+        call = Running(emission.trace, emission, len(calls), emission.cause, kind is _AsyncProxy)
+        calls.append(call)
+        return kind(self._signal, receiver, call, self._failed)
+
+    def _live_receivers(self, sender: Any) -> tuple[list[_Proxy], list[_Proxy]]:
+        return self._sync, self._async
+
+    def _log_robust_failure(self, proxy: _Proxy, error: BaseException) -> None:
+        self._signal._log_robust_failure(proxy.receiver, error)
+
+    @staticmethod
+    def unwrap(responses: Iterable[tuple[_Proxy, Any]]) -> list[tuple[Any, Any]]:
+        """Return the responses with the app's receivers in place of their proxies."""
+        return [(proxy.receiver, response) for proxy, response in responses]
+
+
+class _Proxy:
+    """A receiver that notes its call. ``signal`` is passed on as the real one."""
+
+    __slots__ = ("call", "failed", "receiver", "signal")
+
+    def __init__(self, signal: Signal, receiver: Any, call: Running, failed: Failed) -> None:
+        self.signal = signal
+        self.receiver = receiver
+        self.call = call
+        self.failed = failed
+
+    def __call__(self, /, *, signal: Any, **named: Any) -> Any:
+        call = self.call
+        token = current.set(call)
+        call.started = clock()
+        try:
+            response = self.receiver(signal=self.signal, **named)
+        except BaseException as error:
+            self.failed(call, error)
+            raise
+        finally:
+            current.reset(token)
+        return self.returned(response)
+
+    def returned(self, response: Any) -> Any:
+        """Take what the receiver returned and return what Django gets."""
+        raise NotImplementedError
+
+
+class _SyncProxy(_Proxy):
+    __slots__ = ()
+
+    def returned(self, response: Any) -> Any:
+        self.call.ended = clock()
+        return response
+
+
+class _AsyncProxy(_Proxy):
+    __slots__ = ()
+
+    def returned(self, response: Any) -> Any:
+        # Anything else fails in Django's hands as it would without us.
+        return _Steps(response, self.call, self.failed) if hasattr(type(response), "__await__") else response
+
+
+class _Steps:
+    """Drives an awaitable step by step, its call being the current one during each step only.
+
+    From 6.1 async receivers of one emission share one context (``_run_parallel``): a variable set
+    across an ``await`` would be seen by the others.
+    """
+
+    __slots__ = ("_awaitable", "_call", "_failed")
+
+    def __init__(self, awaitable: Awaitable[Any], call: Running, failed: Failed) -> None:
+        self._awaitable = awaitable
+        self._call = call
+        self._failed = failed
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps: Any = self._awaitable.__await__()
+        sent: Any = None
+        thrown: BaseException | None = None
+        while True:
+            token = current.set(self._call)
+            try:
+                waiting = _advance(steps, sent, thrown)
+            except StopIteration as done:
+                self._call.ended = clock()
+                return done.value
+            except BaseException as error:
+                self._failed(self._call, error)
+                raise
+            finally:
+                current.reset(token)
+                thrown = None
+            try:
+                sent = yield waiting
+            except GeneratorExit:
+                self._close(steps)
+                raise
+            except BaseException as error:  # noqa: BLE001  (goes on into the receiver)
+                thrown = error
+
+    def _close(self, steps: Any) -> None:
+        token = current.set(self._call)
+        try:
+            if hasattr(steps, "close"):
+                steps.close()
+        finally:
+            current.reset(token)
+            self._failed(self._call, CancelledError())
+
+
+def _advance(steps: Any, sent: Any, thrown: BaseException | None) -> Any:
+    """Take one step, as ``yield from`` does: https://peps.python.org/pep-0380/#formal-semantics."""
+    if thrown is not None:
+        if not hasattr(steps, "throw"):
+            raise thrown
+        return steps.throw(thrown)
+    return next(steps) if sent is None else steps.send(sent)

@@ -1,0 +1,275 @@
+"""What the journal holds: one struct per kind of entry, and their JSON.
+
+Comes in: values the writer has already reduced to text and numbers. Goes out: JSON objects, one
+per entry, with the keys that ``manage.py signals tail --json`` prints (docs/architecture.md).
+Times are UTC; durations and offsets are microseconds and say so in their name (``_us``).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+CallOutcome = Literal["running", "returned", "raised", "cancelled"]
+SendMethod = Literal["send", "send_robust", "asend", "asend_robust"]
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """The call during which something was sent.
+
+    ``call`` is the index into the emission's calls, or ``None`` when the work outlived its call
+    and no single one can be named.
+    """
+
+    emission: str
+    call: int | None = None
+
+
+class Process(msgspec.Struct, frozen=True):
+    """Where an entry was recorded. ``thread`` is the thread's name."""
+
+    host: str
+    pid: int
+    thread: str = ""
+
+
+class Site(msgspec.Struct, frozen=True):
+    """A source line: the file as shown (relative to the project when inside it), line, function."""
+
+    file: str
+    line: int
+    function: str
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One line of a traceback; ``own`` is true for the project's code, false for libraries."""
+
+    file: str
+    line: int
+    function: str
+    source: str = ""
+    own: bool = False
+
+
+class Raised(msgspec.Struct):
+    """An exception a receiver raised: dotted type, message (bounded, redacted), traceback."""
+
+    type: str
+    message: str = ""
+    frames: list[Frame] = []
+
+    @property
+    def name(self) -> str:
+        """The exception's class name without its module."""
+        return self.type.rpartition(".")[2]
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """The model instance an emission is about. ``model`` is set where it is not the sender."""
+
+    pk: str | None = None
+    model: str | None = None
+
+
+class Statement(msgspec.Struct):
+    """SQL of one shape that a call ran: how often, in all how long, and when (first runs only)."""
+
+    sql: str
+    times: int = 1
+    duration_us: float = 0.0
+    offsets_us: list[float] = []
+    alias: str = "default"
+
+
+class Effect(msgspec.Struct):
+    """Something a call did outside the database: ``mail``, ``cache``, or a planned ``on_commit``."""
+
+    kind: Literal["mail", "cache", "on_commit"]
+    what: str
+    offset_us: float = 0.0
+
+
+class Call(msgspec.Struct):
+    """One receiver's run within an emission.
+
+    ``queries`` and ``query_us`` are its own, without those of calls nested in it. ``mutations``
+    holds ``[before, after]`` for each field of the instance that the call changed.
+    """
+
+    receiver: str
+    offset_us: float = 0.0
+    duration_us: float = 0.0
+    outcome: CallOutcome = "returned"
+    error: Raised | None = None
+    queries: int = 0
+    query_us: float = 0.0
+    mutations: dict[str, list[Any]] = {}
+    is_async: bool = False
+    file: str = ""
+    line: int = 0
+    statements: list[Statement] = []
+    effects: list[Effect] = []
+    flags: list[str] = []
+
+
+class Transaction(msgspec.Struct, frozen=True):
+    """The transaction around an emission: ``open`` or ``autocommit`` when it was sent.
+
+    ``blocks`` are the ids of the open ``atomic`` blocks, outermost first. An ``outcome`` entry for
+    one of them tells what became of it.
+    """
+
+    alias: str
+    state: Literal["open", "autocommit"]
+    blocks: list[str] = []
+
+
+class _Entry(msgspec.Struct, kw_only=True, tag_field="kind"):
+    """What every entry has. ``seq`` is 0 until the journal has stored it."""
+
+    seq: int = 0
+    trace: str = ""
+    at: datetime
+    process: Process | None = None
+
+
+class Emission(_Entry, tag="emission"):
+    """One send of a signal, with every receiver that ran, in order.
+
+    ``stopped`` are receivers that would have run, had an earlier one not raised.
+    """
+
+    id: str
+    signal: str
+    sender: str | None = None
+    family: str = "custom"
+    method: SendMethod = "send"
+    cause: Cause | None = None
+    duration_us: float = 0.0
+    instance: Instance | None = None
+    payload: dict[str, Any] = {}
+    site: Site | None = None
+    transaction: Transaction | None = None
+    flags: list[str] = []
+    calls: list[Call] = []
+    stopped: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """The signal's name without its module."""
+        return self.signal.rpartition(".")[2]
+
+
+class Origin(_Entry, tag="origin"):
+    """What started a trace. Written twice: ``opened`` when it starts, ``closed`` when it ends.
+
+    ``type`` is request, command, task, shell or thread; ``verb`` and ``title`` are what a row
+    shows (``POST`` and ``/admin/``, ``manage.py`` and ``migrate``). ``status`` is the HTTP status
+    or the command's exit as text.
+    """
+
+    state: Literal["opened", "closed"]
+    type: str
+    verb: str = ""
+    title: str = ""
+    view: str | None = None
+    user: str | None = None
+    status: str | None = None
+    error: str | None = None
+    duration_us: float = 0.0
+
+
+class Outcome(_Entry, tag="outcome"):
+    """How an ``atomic`` block ended in which something was sent.
+
+    Written for the outermost block always, for a savepoint when it was rolled back. ``block`` is
+    the id that the emissions' ``transaction.blocks`` hold; ``emissions`` counts them.
+    """
+
+    block: str
+    alias: str
+    state: Literal["committed", "rolled back"]
+    savepoint: bool = False
+    emissions: int = 0
+    duration_us: float = 0.0
+
+
+class Bypass(_Entry, tag="bypass"):
+    """Rows changed with no signal: what was done, and the receivers that were thereby skipped."""
+
+    id: str
+    operation: str
+    sender: str
+    rows: int | None = None
+    using: str = "default"
+    duration_us: float = 0.0
+    cause: Cause | None = None
+    site: Site | None = None
+    skipped: list[str] = []
+    transaction: Transaction | None = None
+
+
+class Gap(_Entry, tag="gap"):
+    """Entries that were dropped, and why: the count is exact, the entries are lost."""
+
+    dropped: int
+    reason: str
+    until: datetime | None = None
+
+
+class Unknown(msgspec.Struct):
+    """An entry that a newer version wrote: its kind, and its JSON as it stands."""
+
+    kind: str
+    body: dict[str, Any]
+    at: datetime
+    seq: int = 0
+    trace: str = ""
+    process: Process | None = None
+
+
+Known = Emission | Origin | Outcome | Bypass | Gap
+Entry = Known | Unknown
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Known)
+
+
+def kind_of(entry: Entry) -> str:
+    """Return the entry's ``kind``: ``emission``, ``origin``, ``gap``, or what a newer version wrote."""
+    if isinstance(entry, Unknown):
+        return entry.kind
+    return str(type(entry).__struct_config__.tag)
+
+
+def encode(entry: Entry) -> bytes:
+    """Return the entry as one JSON object without a newline."""
+    return _encoder.encode(entry.body if isinstance(entry, Unknown) else entry)
+
+
+def decode(body: bytes | str, seq: int = 0) -> Entry:
+    """Return the entry in ``body``, numbered ``seq``.
+
+    A kind or a shape that this version does not know becomes ``Unknown``; text that is no JSON
+    object raises ``msgspec.DecodeError``.
+    """
+    entry: Entry
+    try:
+        entry = _decoder.decode(body)
+    except msgspec.ValidationError:
+        entry = _decode_unknown(body)
+    entry.seq = seq or entry.seq
+    return entry
+
+
+def _decode_unknown(body: bytes | str) -> Unknown:
+    fields = msgspec.json.decode(body, type=dict[str, Any])
+    at = msgspec.convert(fields.get("at", "1970-01-01T00:00:00Z"), datetime, strict=False)
+    return Unknown(
+        kind=str(fields.get("kind", "unknown")),
+        body=fields,
+        at=at,
+        trace=str(fields.get("trace", "")),
+    )

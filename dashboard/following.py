@@ -1,0 +1,262 @@
+"""What all live clients of this process share: the newest traces, and each stretch read only once.
+
+Comes in: the tail, at most ten times a second and at once when something comes after a silence.
+Goes out: beats to wait for, digests and summaries that any number of clients use. Belongs to one
+event loop; what may block runs in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+
+from .causality import suppressed
+from .digests import Digest, digest
+from .events import Entry, Origin
+from .journal.base import Cursor, JournalError
+from .query import Query
+from .statistics import Pulses
+from .summaries import TraceSummary
+from .tail import Slice, Tail
+
+logger = logging.getLogger("signalscope")
+
+BEAT_S = 0.1
+IDLE_S = 0.5
+VITALS_S = 0.4
+STEP = 5_000
+MAX_BEHIND = 20_000
+TRACE_LIMIT = 10_000
+SETTLE_S = 2.0
+"""The tail is a little behind the journal. Only an end that stays lower means that entries are gone."""
+
+KEPT_TRACES = 1_000
+KEPT_DIGESTS = 64
+KEPT_STRETCHES = 8
+PULSES = 60
+
+ReadTrace = Callable[[str, int], Sequence[Entry]]
+Vitals = Callable[[Cursor], Mapping[str, str]]
+
+
+class Following:
+    """Follows the tail for all clients of one event loop.
+
+    ``head`` is the end of what the present beat covers, ``pulses`` the paths that were taken since
+    the beat before, ``vitals`` pieces of markup that are the same for everybody, ``error`` why the
+    journal cannot be read now.
+    """
+
+    def __init__(
+        self,
+        tail: Tail,
+        read_trace: ReadTrace,
+        vitals: Vitals = lambda head: {},
+        slow_ms: float = 50.0,
+        *,
+        beat_s: float = BEAT_S,
+    ) -> None:
+        """Follow ``tail``; ``read_trace`` reads a whole trace from the journal and may block.
+
+        ``vitals`` makes the shared markup for a head, at most every ``VITALS_S``.
+        """
+        self.tail = tail
+        self.slow_ms = slow_ms
+        self.head = Cursor("", 0)
+        self.beats = 0
+        self.pulses: dict[str, int] = {}
+        self.vitals: Mapping[str, str] = {}
+        self.error: str | None = None
+        self._read_trace = read_trace
+        self._vitals_of = vitals
+        self._beat_s = beat_s
+        self._seen = 0
+        self._shrunk_at = float("-inf")
+        self._vitals_at = float("-inf")
+        self._clients = 0
+        self._pump: asyncio.Task[None] | None = None
+        self._bell = asyncio.Event()
+        self._beaten = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._lock = asyncio.Lock()
+        self._pulses = Pulses(paths=PULSES)
+        self._traces: OrderedDict[str, TraceSummary] = OrderedDict()
+        self._partial: set[str] = set()
+        self._digests: OrderedDict[tuple[str, int, int], Digest] = OrderedDict()
+        self._stretches: OrderedDict[tuple[int, int], tuple[list[Entry], int]] = OrderedDict()
+
+    # --- clients come and go ---------------------------------------------------------------------
+
+    def attach(self) -> None:
+        """Follow for one more client."""
+        self._clients += 1
+        if self._clients == 1:
+            self.tail.acquire()
+            self.tail.subscribe(self._ring)
+            self._pump = asyncio.create_task(self._run(), name="signalscope-following")
+
+    def detach(self) -> None:
+        """Follow for one client less; with the last one following ends."""
+        self._clients -= 1
+        if self._clients == 0:
+            self.tail.unsubscribe(self._ring)
+            self.tail.release()
+            if self._pump is not None:
+                self._pump.cancel()
+                self._pump = None
+
+    async def beat_after(self, number: int) -> int:
+        """Wait until there is a later beat than ``number``, and return the present one."""
+        while self.beats <= number:
+            await self._beaten.wait()
+        return self.beats
+
+    def _ring(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._bell.set)
+        except RuntimeError:
+            # The loop ended before the tail's thread did: nobody is left to be woken.
+            logger.debug("The event loop of a websocket has ended.")
+
+    async def _run(self) -> None:
+        with suppressed():
+            while True:
+                try:
+                    await self._beat()
+                except Exception:
+                    # One bad beat must not end the following for everybody without a word.
+                    logger.exception("A beat of the live pages failed; they go on with what comes after it.")
+                    self._begin_anew(self.tail.head)
+                await asyncio.sleep(self._beat_s)
+                try:
+                    await asyncio.wait_for(self._bell.wait(), IDLE_S)
+                except TimeoutError:
+                    continue
+
+    # --- one beat --------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        self._bell.clear()
+        self.pulses = {}
+        try:
+            async with self._lock:
+                await self._catch_up(await self._head())
+            self.error = self.tail.error
+        except JournalError as error:
+            self.error = str(error)
+        now = self._loop.time()
+        if now - self._vitals_at >= VITALS_S:
+            self._vitals_at = now
+            self.vitals = self._vitals_of(self.head)
+        self.beats += 1
+        beaten, self._beaten = self._beaten, asyncio.Event()
+        beaten.set()
+
+    async def _head(self) -> Cursor:
+        if self.tail.reaches(self._seen):
+            return self.tail.head
+        # The tail's thread knows the head soon after it started; until then it is read from the journal.
+        return await asyncio.to_thread(lambda: self.tail.head)
+
+    async def _catch_up(self, head: Cursor) -> None:
+        if head.epoch == self.head.epoch and head.seq < self._seen:
+            if self._loop.time() < self._shrunk_at + SETTLE_S:
+                return
+            self._begin_anew(head)
+        self._shrunk_at = self._loop.time()
+        if head.epoch != self.head.epoch or head.seq - self._seen > MAX_BEHIND:
+            self._begin_anew(head)
+        fresh: list[Entry] = []
+        while self._seen < head.seq:
+            entries, self._seen = await self._stretch(self._seen, head.seq)
+            for entry in entries:
+                if entry.trace:
+                    self._summary_of(entry).add(entry)
+            fresh += entries
+        self.pulses = self._pulses.count(fresh)
+        self.head = head
+
+    def _begin_anew(self, head: Cursor) -> None:
+        self._traces.clear()
+        self._partial.clear()
+        self._digests.clear()
+        self._stretches.clear()
+        self._seen = head.seq
+
+    def _summary_of(self, entry: Entry) -> TraceSummary:
+        summary = self._traces.get(entry.trace)
+        if summary is None:
+            summary = self._traces[entry.trace] = TraceSummary(entry.trace, self.slow_ms)
+            if not (isinstance(entry, Origin) and entry.state == "opened"):
+                # Met in the middle: what came before is read from the journal if anybody wants to see it.
+                self._partial.add(entry.trace)
+            self._forget_oldest()
+        else:
+            self._traces.move_to_end(entry.trace)
+        return summary
+
+    def _forget_oldest(self) -> None:
+        while len(self._traces) > KEPT_TRACES:
+            trace, _ = self._traces.popitem(last=False)
+            self._partial.discard(trace)
+
+    async def _stretch(self, after: int, upto: int) -> tuple[list[Entry], int]:
+        """Return at most ``STEP`` entries of ``(after, upto]``, and the seq they reach to."""
+        known = self._stretches.get((after, upto))
+        if known is not None:
+            return known
+        if self.tail.reaches(after):
+            read: Slice = self.tail.since(after, STEP)
+        else:
+            read = await asyncio.to_thread(self.tail.since, after, STEP)
+        entries = [entry for entry in read.entries if entry.seq <= upto]
+        reached = min(read.cursor.seq, upto) if read.entries else upto
+        self._stretches[after, upto] = entries, reached
+        if len(self._stretches) > KEPT_STRETCHES:
+            self._stretches.popitem(last=False)
+        return entries, reached
+
+    # --- for clients -----------------------------------------------------------------------------
+
+    async def digest(self, query: Query, after: int) -> Digest:
+        """Return what follows ``after`` for the query: at most ``STEP`` entries, up to the beat's head.
+
+        May raise ``JournalError``. The digest is shared and must not be changed.
+        """
+        key = (str(query), after, self.head.seq)
+        known = self._digests.get(key)
+        if known is None:
+            entries, reached = await self._stretch(after, self.head.seq)
+            known = self._digests[key] = digest(entries, query, after, reached, self.origin)
+            if len(self._digests) > KEPT_DIGESTS:
+                self._digests.popitem(last=False)
+        return known
+
+    def origin(self, trace: str) -> Origin | None:
+        """Return what started the trace, where that is known here."""
+        summary = self._traces.get(trace)
+        return summary.origin if summary else None
+
+    def summary(self, trace: str) -> TraceSummary | None:
+        """Return the trace's summary if all of it is known here; otherwise ``load`` it first."""
+        return None if trace in self._partial else self._traces.get(trace)
+
+    async def load(self, traces: Sequence[str]) -> None:
+        """Read traces from the journal, as far as it still holds them. May raise ``JournalError``."""
+        # Under the lock: a beat in between would add entries to summaries that are then replaced.
+        async with self._lock:
+            for trace, entries in await asyncio.to_thread(self._read, traces):
+                summary = TraceSummary(trace, self.slow_ms)
+                for entry in entries:
+                    summary.add(entry)
+                summary.more = len(entries) >= TRACE_LIMIT
+                self._traces[trace] = summary
+                self._traces.move_to_end(trace)
+                self._partial.discard(trace)
+            self._forget_oldest()
+
+    def _read(self, traces: Sequence[str]) -> list[tuple[str, Sequence[Entry]]]:
+        with suppressed():
+            return [(trace, self._read_trace(trace, TRACE_LIMIT)) for trace in traces]

@@ -1,0 +1,212 @@
+"""The rows that page and socket both show, each rendered once and shared by all clients.
+
+Comes in: summaries, emissions, stretches of the journal. Goes out: safe markup. What costs a
+template is kept by what it shows and how new that is, as many pieces as ``Pieces`` has room for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from . import wording
+from .events import Bypass, Gap
+from .lookback import Found
+from .rows import flat_row
+from .selection import Sent
+from .summaries import TraceSummary
+from .traces import Rows
+
+TREE, FLAT, NONE = "tree", "flat", "none"
+SOCKET = "ws/signals/"
+"""Where the websocket is, below the root."""
+
+WINDOW = 300
+
+_NOTHING = mark_safe("")
+
+
+class Pieces:
+    """Rendered markup by key, the least recently used forgotten first."""
+
+    def __init__(self, room: int = 4_000) -> None:
+        self._room = room
+        self._lock = threading.Lock()
+        self._held: OrderedDict[tuple[Any, ...], SafeString] = OrderedDict()
+
+    def get(self, key: tuple[Any, ...], render: Callable[[], SafeString]) -> SafeString:
+        """Return the piece under ``key``, rendered now if it is not held."""
+        with self._lock:
+            held = self._held.get(key)
+            if held is not None:
+                self._held.move_to_end(key)
+                return held
+        rendered = render()
+        with self._lock:
+            self._held[key] = rendered
+            if len(self._held) > self._room:
+                self._held.popitem(last=False)
+        return rendered
+
+
+_pieces = Pieces()
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def rows_url(trace: str, **parameters: Any) -> str:
+    """Return the address of a trace's rows."""
+    address = reverse("signalscope:rows", args=[trace])
+    return f"{address}?{urlencode(parameters)}" if parameters else address
+
+
+def trace_url(trace: str, **parameters: Any) -> str:
+    """Return the address of a trace's page."""
+    address = reverse("signalscope:trace", args=[trace])
+    return f"{address}?{urlencode(parameters)}" if parameters else address
+
+
+def cells(summary: TraceSummary) -> SafeString:
+    """Return the part of an origin's row that changes while its trace goes on."""
+    key = ("cells", summary.trace, summary.last_seq, summary.state)
+    return _pieces.get(
+        key,
+        lambda: render_to_string(
+            "signalscope/rows/cells.html", {"trace": summary, "url": trace_url(summary.trace)}
+        ),
+    )
+
+
+def trace(summary: TraceSummary, rows: SafeString = _NOTHING) -> SafeString:
+    """Return a trace's origin row, and its other rows when it is shown unfolded."""
+    context = {"trace": summary, "url": rows_url(summary.trace), "cells": cells(summary), "rows": rows}
+    if rows:
+        return render_to_string("signalscope/rows/trace.html", context)
+    key = ("trace", summary.trace, summary.last_seq, summary.state)
+    return _pieces.get(key, lambda: render_to_string("signalscope/rows/trace.html", context))
+
+
+def tree(rows: Rows, more_url: str = "") -> SafeString:
+    """Return the rows of an unfolded trace."""
+    return render_to_string(
+        "signalscope/rows/tree.html", {"rows": rows, "more_url": more_url, "window": WINDOW}
+    )
+
+
+def flat(entry: Sent, slow_ms: float) -> SafeString:
+    """Return the row of an emission, or of a bypass, in the flat layout."""
+    return _pieces.get(
+        ("flat", entry.id, entry.seq, slow_ms),
+        lambda: render_to_string(
+            "signalscope/rows/flat.html",
+            {"row": flat_row(entry, slow_ms), "at": entry.at, "url": entry_url(entry)},
+        ),
+    )
+
+
+def entry_url(entry: Sent, call: int | None = None) -> str:
+    """Return the address of an emission (of one of its calls) or of a bypass."""
+    address = reverse("signalscope:emission", args=[entry.id])
+    if isinstance(entry, Bypass):
+        # The journal finds emissions by their id alone, a bypass through its trace.
+        return f"{address}?{urlencode({'trace': entry.trace})}"
+    return address if call is None else f"{address}#call-{call}"
+
+
+def batch(name: str, rows: Iterable[str], *, arrives: bool = False) -> SafeString:
+    """Return rows as one batch: what is inserted, and later deleted, at once."""
+    return format_html(
+        '<div class="batch{}" id="{}" role="presentation">{}</div>',
+        " is-new" if arrives else "",
+        name,
+        mark_safe("".join(rows)),  # noqa: S308  (each row was rendered by a template)
+    )
+
+
+def more(after: int, upto: int, number: int, layout: str, query: str) -> SafeString:
+    """Return the row that stands for what a frame had no room for, and opens exactly that."""
+    what = wording.many(number, "more emission" if layout == FLAT else "more trace")
+    return _stretch_row("more", f"+{what}", stretch_url(after, upto, layout, query), "open")
+
+
+def skipped(after: int, upto: int, layout: str, query: str) -> SafeString:
+    """Return the row for a stretch of the journal that a client was too far behind to be sent."""
+    what = f"seq {after + 1:,} to {upto:,} passed while this page was not following"
+    return _stretch_row("gap", what, stretch_url(after, upto, layout, query), "fill from the journal")
+
+
+def older(found: Found, layout: str, query: str, after: int, shown_to: int) -> SafeString:
+    """Return the row at the end of a list: how far the look back went, and a link further back.
+
+    ``shown_to`` is the newest seq of the list, so that what it shows is not shown again.
+    """
+    what = f"looked at {wording.many(found.entries, 'entry', 'entries')}, back to seq {found.reached:,}"
+    address = stretch_url(after, found.reached - 1, layout, query, shown=shown_to)
+    return _stretch_row("older", what, address, "look further back")
+
+
+def _stretch_row(name: str, what: str, address: str, action: str) -> SafeString:
+    context = {"name": name, "what": what, "address": address, "action": action}
+    return SafeString(render_to_string("signalscope/rows/stretch.html", context))
+
+
+def stretch_url(after: int, upto: int, layout: str, query: str, **parameters: int) -> str:
+    """Return the address that shows what matches in the stretch ``(after, upto]`` of the journal."""
+    return _live(_look(layout, query) | {"after": after, "upto": upto} | parameters)
+
+
+def live_url(layout: str, query: str) -> str:
+    """Return the address of the live page with this look."""
+    return _live(_look(layout, query))
+
+
+def edit_url(layout: str, query: str, term: str) -> str:
+    """Return the address of the live page with this look, and a term ready to be changed."""
+    return _live(_look(layout, query) | {"edit": term})
+
+
+def socket_url(layout: str, query: str) -> str:
+    """Return the websocket's address for a page with this look."""
+    return f"/{SOCKET}?{urlencode({'q': query, 'layout': layout})}"
+
+
+def _look(layout: str, query: str) -> dict[str, Any]:
+    look: dict[str, Any] = {"q": query} if query else {}
+    return look | ({"layout": layout} if layout != TREE else {})
+
+
+def _live(parameters: dict[str, Any]) -> str:
+    address = reverse("signalscope:live")
+    return f"{address}?{urlencode(parameters)}" if parameters else address
+
+
+def gap(entry: Gap) -> SafeString:
+    """Return the row for entries that were dropped before they reached the journal."""
+    where = f" in pid {entry.process.pid} on {entry.process.host}" if entry.process else ""
+    return format_html(
+        '<div class="row row-gap is-lost" role="row" aria-level="1" tabindex="-1" data-key="gap.{}">'
+        '<span class="label" role="gridcell">gap</span> <span role="gridcell">{} dropped{}: {}</span></div>',
+        entry.seq,
+        wording.many(entry.dropped, "emission"),
+        where,
+        entry.reason,
+    )
+
+
+def oob(markup: str, how: str) -> SafeString:
+    """Return markup as a fragment that htmx swaps in the way ``how`` says (``afterbegin:#rows``)."""
+    return format_html('<div hx-swap-oob="{}">{}</div>', how, mark_safe(markup))  # noqa: S308  (made above)
+
+
+def deleted(name: str) -> SafeString:
+    """Return the fragment that deletes the element with this id."""
+    return format_html('<div id="{}" hx-swap-oob="delete"></div>', name)

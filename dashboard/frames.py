@@ -1,0 +1,269 @@
+"""What one websocket message carries: rows, changes of rows, numbers, and where to go on.
+
+Comes in: the shared side's beats, and what this client's reader did. Goes out: the text of one
+frame, or nothing. However far behind a client is, a frame holds at most ``ROWS`` rows; the others
+stand in one row that opens exactly them from the journal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from . import fragments, notices, readouts
+from .digests import NEWEST, Digest
+from .following import MAX_BEHIND, SETTLE_S, STEP, VITALS_S, Following
+from .fragments import FLAT, NONE
+from .hello import Act, Hello
+from .holdings import Holdings
+from .journal.base import Cursor
+from .query import Query
+from .summaries import TraceSummary, microseconds
+
+ROWS = NEWEST
+UPDATES = 25
+GLOWING = 3
+
+Item = tuple[int, str]
+"""A row, and when what it shows began: the newest go on top."""
+
+
+class Client:
+    """One page that is open somewhere: what it shows, and what it is to be sent next."""
+
+    def __init__(self, following: Following, query: Query, layout: str, hello: Hello) -> None:
+        """Go on where ``hello`` says that the page is."""
+        self.paused, self.held = hello.paused, hello.held
+        self._following = following
+        self._query = query
+        self._layout = layout
+        self._kept = hello.kept
+        self._epoch, seq = hello.cursor
+        self._pending = Digest(seq, seq)
+        self._shown_upto = seq
+        self._skipped: tuple[int, int] | None = None
+        self._matched, self._looked, self._families = readouts.tally_of(hello.tally)
+        self._tally = readouts.tally_text(self._matched, self._looked, self._families)
+        self._holdings = Holdings()
+        for batch, ids in hello.shown:
+            self._holdings.add(batch, ids, [0] * len(ids) if layout != FLAT else ())
+        self._dirty: dict[str, None] = {}
+        self._sent: dict[str, str] = {}
+        self._now: list[str] = []
+        self._numbers_at = float("-inf")
+        self._frame = 0
+        self._pulsed = following.beats
+        self._ahead_since: float | None = None
+        if self.paused:
+            self._show_pause()
+
+    @property
+    def frame_number(self) -> int:
+        """How many frames there were."""
+        return self._frame
+
+    # --- what the reader does --------------------------------------------------------------------
+
+    def act(self, act: Act) -> None:
+        """Do what the reader asked for; it shows in the next frame."""
+        doing: dict[str, Callable[[], None]] = {
+            "pause": lambda: self._pause(paused=True),
+            "resume": lambda: self._pause(paused=False),
+            "hold": lambda: self._hold(held=True),
+            "release": lambda: self._hold(held=False),
+            "clear": self._clear,
+        }
+        if act.name == "keep":
+            self._kept = act.ids
+        elif act.name in doing:
+            doing[act.name]()
+
+    def _pause(self, *, paused: bool) -> None:
+        if paused != self.paused:
+            self.paused = paused
+            self._show_pause()
+
+    def _show_pause(self) -> None:
+        waiting = self._waiting if self.paused else None
+        self._now.append(notices.pause(paused=self.paused, waiting_now=waiting or 0))
+        self._now.append(readouts.lamp(waiting))
+        self._sent.pop("lamp", None)
+
+    def _hold(self, *, held: bool) -> None:
+        self.held = held
+        if not held:
+            self._now.append(notices.pill(0, self._layout))
+        self._sent.pop("pill", None)
+        self._numbers_at = float("-inf")
+
+    def _clear(self) -> None:
+        self._empty()
+        self._now.append(notices.void(shown=True, cleared=True))
+        self._forget_pending(self._pending.upto)
+
+    # --- one frame -------------------------------------------------------------------------------
+
+    async def frame(self, now: float) -> str:
+        """Return the next frame at the time ``now`` (seconds of any steady clock), or an empty text.
+
+        May raise ``JournalError``; then nothing is lost, and the next call tries again.
+        """
+        head = self._following.head
+        if head.seq >= self._pending.upto or self._ahead_since is None:
+            self._ahead_since = now
+        if head.epoch and (head.epoch != self._epoch or now - self._ahead_since > SETTLE_S):
+            self._ahead_since = now
+            self._start_over(head)
+        if self._layout != NONE:
+            await self._take_in(head)
+        caught_up = self._pending.upto >= head.seq
+        await self._load_missing(caught_up)
+        parts, self._now = self._now, []
+        if caught_up and not (self.paused or self.held):
+            parts += self._rows()
+        parts += self._updates()
+        parts += map(fragments.deleted, self._holdings.trim(self._kept))
+        parts += self._numbers(now)
+        if self._following.beats != self._pulsed and self._following.pulses and not self.paused:
+            parts.append(readouts.pulses(self._following.pulses))
+        self._pulsed = self._following.beats
+        if not parts:
+            return ""
+        self._frame += 1
+        parts.append(notices.token(Cursor(self._epoch, self._shown_upto), self._tally, self._frame))
+        return "".join(parts)
+
+    def _start_over(self, head: Cursor) -> None:
+        """Begin with the journal's new life: nothing on the page is of it."""
+        self._epoch = head.epoch
+        if self._layout == NONE:
+            return
+        self._matched = self._looked = 0
+        self._families = Counter()
+        self._empty()
+        self._now.append(notices.void(shown=True, filtered=not self._query.matches_everything))
+        self._forget_pending(0)
+
+    def _empty(self) -> None:
+        self._holdings.clear()
+        self._dirty.clear()
+        self._now.append(fragments.oob("", "innerHTML:#rows"))
+
+    def _forget_pending(self, upto: int) -> None:
+        self._skipped = None
+        self._pending = Digest(upto, upto)
+        self._shown_upto = upto
+        self._tally = readouts.tally_text(self._matched, self._looked, self._families)
+
+    async def _take_in(self, head: Cursor) -> None:
+        if head.seq - self._pending.upto > MAX_BEHIND:
+            resume = head.seq - STEP
+            after = self._skipped[0] if self._skipped else self._pending.after
+            self._skipped = after, resume
+            self._pending = Digest(resume, resume)
+        if self._pending.upto >= head.seq:
+            return
+        later = await self._following.digest(self._query, self._pending.upto)
+        self._pending.add(later)
+        self._matched += later.matched
+        self._looked += later.emissions
+        self._families += later.families
+        self._dirty |= dict.fromkeys(trace for trace in later.touched if trace in self._holdings)
+
+    # --- rows ------------------------------------------------------------------------------------
+
+    def _fresh(self) -> list[str]:
+        return [trace for trace in self._pending.first if trace not in self._holdings]
+
+    async def _load_missing(self, caught_up: bool) -> None:
+        wanted = list(self._dirty)[:UPDATES] if not self.paused else []
+        if caught_up and self._layout not in (FLAT, NONE) and not (self.paused or self.held):
+            wanted += self._fresh()[-ROWS:]
+        missing = [trace for trace in wanted if self._following.summary(trace) is None]
+        if missing:
+            await self._following.load(missing)
+
+    def _rows(self) -> list[str]:
+        pending = self._pending
+        if pending.upto == self._shown_upto:
+            return []
+        items, rest, ids, versions = self._sent_alone() if self._layout == FLAT else self._traces()
+        items += [(microseconds(gap.at), fragments.gap(gap)) for gap in pending.gaps]
+        # What stands for older entries goes below, whatever their clocks said.
+        items = [*sorted(items, key=lambda item: -item[0]), *rest]
+        if self._skipped:
+            items.append((0, fragments.skipped(*self._skipped, self._layout, str(self._query))))
+        self._forget_pending(pending.upto)
+        if not items:
+            return []
+        batch = f"b{pending.upto}"
+        was_empty = not len(self._holdings)
+        self._holdings.add(batch, ids, versions)
+        rows = fragments.batch(batch, [row for _, row in items], arrives=len(items) <= GLOWING)
+        shown: list[str] = [fragments.oob(rows, "afterbegin:#rows")]
+        return [notices.void(shown=False), *shown] if was_empty else shown
+
+    def _traces(self) -> tuple[list[Item], list[Item], list[str], Sequence[int]]:
+        first = self._pending.first
+        fresh = self._fresh()
+        newest = [
+            (trace, summary)
+            for trace in fresh[-ROWS:]
+            if (summary := self._following.summary(trace)) is not None and summary.last_seq
+        ]
+        items: list[Item] = [(summary.started_us, fragments.trace(summary)) for _, summary in newest]
+        left_out = max(len(fresh) - ROWS, 0) + self._pending.forgotten
+        rest = self._more(first[fresh[-ROWS:][0]] - 1, left_out) if left_out else []
+        return items, rest, [trace for trace, _ in newest], [summary.last_seq for _, summary in newest]
+
+    def _sent_alone(self) -> tuple[list[Item], list[Item], list[str], Sequence[int]]:
+        newest = list(self._pending.newest)
+        slow_ms = self._following.slow_ms
+        items: list[Item] = [(microseconds(entry.at), fragments.flat(entry, slow_ms)) for entry in newest]
+        left_out = self._pending.matched - len(newest)
+        rest = self._more(newest[0].seq - 1, left_out) if left_out > 0 else []
+        return items, rest, [entry.id for entry in newest], ()
+
+    def _more(self, upto: int, number: int) -> list[Item]:
+        return [(0, fragments.more(self._pending.after, upto, number, self._layout, str(self._query)))]
+
+    def _updates(self) -> list[str]:
+        if self.paused:
+            return []
+        parts: list[str] = []
+        for trace in list(self._dirty)[:UPDATES]:
+            del self._dirty[trace]
+            summary: TraceSummary | None = self._following.summary(trace)
+            if trace in self._holdings and summary and summary.last_seq > self._holdings.version(trace):
+                self._holdings.update(trace, summary.last_seq)
+                parts.append(fragments.cells(summary))
+        return parts
+
+    # --- numbers ---------------------------------------------------------------------------------
+
+    @property
+    def _waiting(self) -> int:
+        passed = self._skipped[1] - self._skipped[0] if self._skipped else 0
+        return self._pending.matched + passed
+
+    def _numbers(self, now: float) -> list[str]:
+        if now - self._numbers_at < VITALS_S:
+            return []
+        self._numbers_at = now
+        pieces = dict(self._following.vitals)
+        if self.paused:
+            pieces["lamp"] = readouts.lamp(self._waiting)
+            pieces["waiting"] = notices.waiting(self._waiting)
+        if self._layout != NONE:
+            pieces |= readouts.tallies(self._matched, self._looked, self._families)
+            if self.held and not self.paused:
+                pieces["pill"] = notices.pill(self._new, self._layout)
+        changed = {name: piece for name, piece in pieces.items() if self._sent.get(name) != piece}
+        self._sent |= changed
+        return list(changed.values())
+
+    @property
+    def _new(self) -> int:
+        if self._layout == FLAT:
+            return self._pending.matched
+        return len(self._fresh()) + self._pending.forgotten

@@ -1,0 +1,64 @@
+"""Which rows one client's page holds, so that every fragment it is sent has a target.
+
+Comes in: the batches it was sent. Goes out: whether a trace is there, and which batches may go.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+ROWS = 75
+"""About as many rows stay; what is older is deleted, unless the reader keeps it."""
+
+MAX_BATCHES = 200
+
+
+class Holdings:
+    """Batches, oldest first, each with the ids of its rows; and how new each trace is shown."""
+
+    def __init__(self) -> None:
+        self._batches: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._versions: dict[str, int] = {}
+
+    def __contains__(self, trace: str) -> bool:
+        return trace in self._versions
+
+    def __len__(self) -> int:
+        return sum(map(len, self._batches.values()))
+
+    def add(self, batch: str, ids: Sequence[str], versions: Iterable[int] = ()) -> None:
+        """Note a batch; ``versions`` are the newest seq that each of its traces is shown with."""
+        self._batches[batch] = tuple(ids)
+        self._versions.update(zip(ids, versions, strict=False))
+
+    def version(self, trace: str) -> int:
+        """Return up to which seq a trace is shown."""
+        return self._versions.get(trace, 0)
+
+    def update(self, trace: str, version: int) -> None:
+        """Note that a trace is now shown up to this seq."""
+        self._versions[trace] = version
+
+    def trim(self, kept: set[str]) -> list[str]:
+        """Forget the oldest batches beyond ``ROWS`` rows without a kept one; return their ids."""
+        gone = []
+        total = len(self)
+        for batch, ids in list(self._batches.items()):
+            if total - len(ids) < ROWS and len(self._batches) <= MAX_BATCHES:
+                break
+            if not kept.isdisjoint(ids):
+                continue
+            total -= len(ids)
+            gone.append(batch)
+            self._forget(batch)
+        return gone
+
+    def _forget(self, batch: str) -> None:
+        for row in self._batches.pop(batch):
+            self._versions.pop(row, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._batches.clear()
+        self._versions.clear()

@@ -1,0 +1,160 @@
+"""What the journal already holds for a page that opens: read back from its end until it is enough.
+
+Comes in: a journal, a query, where to begin. Goes out: ``Found``: the newest traces or emissions
+that match, and how far the look went. Bounded by rows and by entries looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from .events import Entry, Gap, Origin
+from .journal.base import Journal
+from .query import Query
+from .selection import Selection, Sent, family_of, is_sent
+from .summaries import TraceSummary
+
+CHUNK = 500
+TRACES = 40
+EMISSIONS = 75
+MAX_LOOKED = 10_000
+TRACE_LIMIT = 10_000
+TRACE_BUDGET = 30_000
+
+
+class Found(msgspec.Struct, eq=False):
+    """What a look back found, newest first.
+
+    ``reached`` is the lowest seq that was looked at; ``more`` says that the journal goes on below.
+    """
+
+    traces: list[TraceSummary] = []
+    sent: list[Sent] = []
+    gaps: list[Gap] = []
+    matched: int = 0
+    looked: int = 0
+    entries: int = 0
+    reached: int = 0
+    more: bool = False
+    families: Counter[str] = msgspec.field(default_factory=Counter)
+
+
+class _Look:
+    def __init__(self, query: Query, *, flat: bool, limit: int) -> None:
+        self.found = Found()
+        self.traces: OrderedDict[str, None] = OrderedDict()
+        self._selection = Selection(query)
+        self._limit = limit
+        self._flat = flat
+        self._origins: dict[str, Origin] = {}
+
+    @property
+    def enough(self) -> bool:
+        shown = len(self.found.sent) if self._flat else len(self.traces)
+        return shown >= self._limit
+
+    def take(self, chunk: Iterable[Entry], journal: Journal) -> None:
+        """Look at entries, newest first, until there are enough rows."""
+        for entry in chunk:
+            if self.enough:
+                self.found.more = True
+                return
+            self.found.reached = entry.seq
+            self.found.entries += 1
+            if isinstance(entry, Gap):
+                self.found.gaps.append(entry)
+            else:
+                self._look_at(entry, journal)
+
+    def lets_in(self, entry: Entry) -> bool:
+        """Return whether the entry alone brings its trace into the tree."""
+        return self._selection.lets_in(entry, self._origins.get(entry.trace))
+
+    def _look_at(self, entry: Entry, journal: Journal) -> None:
+        found = self.found
+        if isinstance(entry, Origin):
+            self._origins.setdefault(entry.trace, entry)
+        lets_in = self._selection.lets_in(entry, self._origin_of(entry.trace, journal))
+        if is_sent(entry):
+            found.looked += 1
+            found.families[family_of(entry)] += 1
+            found.matched += lets_in
+        if not lets_in:
+            return
+        if self._flat:
+            if is_sent(entry):
+                found.sent.append(entry)
+        elif entry.trace:
+            self.traces[entry.trace] = None
+
+    def _origin_of(self, trace: str, journal: Journal) -> Origin | None:
+        if not (trace and self._selection.needs_origin):
+            return None
+        if trace not in self._origins:
+            # Reading backwards meets an open trace's emissions before what opened it.
+            first = journal.read_trace(trace, 1)
+            if first and isinstance(first[0], Origin):
+                self._origins[trace] = first[0]
+        return self._origins.get(trace)
+
+
+def look_back(
+    journal: Journal,
+    query: Query,
+    *,
+    flat: bool = False,
+    before: int | None = None,
+    after: int = 0,
+    shown_to: int = 0,
+    limit: int | None = None,
+    slow_ms: float = 50.0,
+) -> Found:
+    """Return the newest matches with ``after < seq < before``. May raise ``JournalError``.
+
+    In the flat layout ``limit`` counts emissions, otherwise traces. A trace is summarised whole.
+    Left out are traces that the reader has already: those with a match up to ``after``, or between
+    ``before`` and ``shown_to``.
+    """
+    look = _Look(query, flat=flat, limit=limit or (EMISSIONS if flat else TRACES))
+    found, top = look.found, before
+    while not look.enough and found.entries < MAX_LOOKED:
+        chunk = journal.read_back(before, CHUNK)
+        inside = [entry for entry in chunk if entry.seq > after]
+        look.take(inside, journal)
+        if len(inside) < CHUNK:
+            break
+        before = chunk[-1].seq
+    else:
+        found.more = found.more or found.reached > after + 1
+    found.traces = _summaries(journal, look.traces, slow_ms, _had(look, after, top, shown_to))
+    return found
+
+
+def _had(look: _Look, after: int, before: int | None, shown_to: int) -> Callable[[Entry], bool]:
+    def had(entry: Entry) -> bool:
+        elsewhere = entry.seq <= after or (before is not None and before <= entry.seq <= shown_to)
+        return elsewhere and look.lets_in(entry)
+
+    return had
+
+
+def _summaries(
+    journal: Journal, traces: Iterable[str], slow_ms: float, had: Callable[[Entry], bool]
+) -> list[TraceSummary]:
+    summaries = []
+    budget = TRACE_BUDGET
+    for trace in traces:
+        limit = max(min(TRACE_LIMIT, budget), 200)
+        entries = journal.read_trace(trace, limit)
+        budget -= len(entries)
+        if any(map(had, entries)):
+            continue
+        summary = TraceSummary(trace, slow_ms)
+        for entry in entries:
+            summary.add(entry)
+        summary.more = len(entries) >= limit
+        summaries.append(summary)
+    return summaries

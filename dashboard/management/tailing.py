@@ -1,0 +1,208 @@
+"""``signals tail``: the journal's newest entries, and those to come.
+
+Comes in: the journal that every process of the project writes. Goes out: one line an entry, for
+people or as JSON, until interrupted.
+"""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from .. import conf, events
+from ..events import Entry, Origin
+from ..journal import Cursor, Journal, JournalError, open_journal
+from ..query import Query, QuerySyntaxError, parse
+from .sentences import sentence
+from .terminal import Terminal, printable
+
+HELP = "Print the journal's newest entries, and follow it."
+
+BACKLOG = 10
+CHUNK = 500
+SEARCHED = 50_000
+_POLL_S = 0.1
+_RETRY_S = 1.0
+_TRACES = 1_000
+_TRACE_ENTRIES = 1_000
+_EXCERPT = 40
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the options of ``signals tail``."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--since", type=_number, metavar="SEQ", help="begin after the entry with this seq")
+    parser.add_argument(
+        "--no-follow", action="store_true", help="print what is there and end, instead of following"
+    )
+    parser.add_argument("--filter", default="", metavar="QUERY", help="print only what this query matches")
+    parser.add_argument(
+        "--limit",
+        type=_positive,
+        metavar="N",
+        help="end after N entries; with --no-follow alone: the newest N",
+    )
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ArgumentTypeError(f"{text!r} is no seq; give a whole number from 0 on")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    number = _number(text)
+    if not number:
+        raise ArgumentTypeError("0 entries would print nothing; give a number from 1 on")
+    return number
+
+
+def run(options: dict[str, Any], terminal: Terminal, sleep: Callable[[float], object] = time.sleep) -> None:
+    """Print entries until there is nothing to wait for. Raises ``CommandError`` for filter and journal."""
+    settings = conf.get()
+    query = _query(options["filter"], settings.SLOW_MS)
+    follows = not options["no_follow"]
+    try:
+        with closing(open_journal(settings.JOURNAL)) as journal:
+            found = _Reader(journal, query, terminal, sleep).entries(
+                options["since"], options["limit"], follows
+            )
+            for count, entry in enumerate(found, start=1):
+                if options["json"]:
+                    terminal.json(events.encode(entry))
+                else:
+                    terminal.line(sentence(entry, settings.SLOW_MS))
+                if count == options["limit"]:
+                    return
+    except JournalError as error:
+        raise CommandError(printable(str(error))) from error
+
+
+def _query(text: str, slow_ms: float) -> Query:
+    try:
+        return parse(text, slow_ms=slow_ms)
+    except QuerySyntaxError as error:
+        start = max(0, error.position - _EXCERPT)
+        excerpt = printable(text[start : error.position + _EXCERPT])
+        caret = " " * (error.position - start)
+        raise CommandError(
+            f"The filter does not parse at column {error.position}. {printable(error.message)}\n"
+            f"  {excerpt}\n  {caret}^"
+        ) from None
+
+
+class _Reader:
+    """Reads the entries that a query asks for: the newest, those after a seq, those to come."""
+
+    def __init__(
+        self, journal: Journal, query: Query, terminal: Terminal, sleep: Callable[[float], object]
+    ) -> None:
+        self._journal = journal
+        self._query = query
+        self._terminal = terminal
+        self._sleep = sleep
+        self._origins = _Origins(journal)
+        self._cursor = Cursor("", 0)
+
+    def entries(self, since: int | None, limit: int | None, follows: bool) -> Iterator[Entry]:
+        self._journal.changed()
+        self._cursor = self._journal.head()
+        if since is None:
+            count = min(BACKLOG, limit or BACKLOG) if follows else limit or BACKLOG
+            yield from self._newest(count)
+        else:
+            self._say_what_is_missing(since)
+            self._cursor = self._cursor._replace(seq=since)
+            yield from self._unread()
+        if follows:
+            yield from self._to_come()
+
+    def _newest(self, count: int) -> list[Entry]:
+        found: list[Entry] = []
+        before, searched = self._cursor.seq + 1, 0
+        while len(found) < count and searched < SEARCHED:
+            chunk = self._journal.read_back(before, CHUNK)
+            if not chunk:
+                break
+            found.extend(entry for entry in chunk if self._asked(entry))
+            before, searched = chunk[-1].seq, searched + len(chunk)
+        return found[:count][::-1]
+
+    def _unread(self) -> Iterator[Entry]:
+        while chunk := self._journal.read(self._cursor.seq, CHUNK):
+            yield from (entry for entry in chunk if self._asked(entry))
+            self._cursor = self._cursor._replace(seq=chunk[-1].seq)
+
+    def _to_come(self) -> Iterator[Entry]:
+        said = ""
+        while True:
+            try:
+                self._check_epoch()
+                yield from self._unread()
+                said = ""
+                while not self._journal.changed():
+                    self._pause(_POLL_S)
+            except JournalError as error:
+                if str(error) != said:
+                    said = str(error)
+                    self._terminal.notice(said)
+                self._pause(_RETRY_S)
+
+    def _check_epoch(self) -> None:
+        head = self._journal.head()
+        if head.epoch != self._cursor.epoch:
+            self._terminal.notice("The journal began anew; what follows is the new one.")
+            self._cursor = Cursor(head.epoch, 0)
+
+    def _pause(self, seconds: float) -> None:
+        self._sleep(seconds)
+        self._terminal.check_reader()
+
+    def _asked(self, entry: Entry) -> bool:
+        if not self._query.needs_origin:
+            return self._query.matches(entry)
+        return self._query.matches(entry, self._origins.of(entry))
+
+    def _say_what_is_missing(self, since: int) -> None:
+        newest, extent = self._cursor.seq, self._journal.extent()
+        if since > newest:
+            self._terminal.notice(
+                f"The journal's newest seq is {newest}: there is nothing after {since} yet."
+            )
+        elif extent.count and since + 1 < extent.oldest:
+            self._terminal.notice(
+                f"The journal begins at seq {extent.oldest}: {since + 1} to {extent.oldest - 1} are gone."
+            )
+
+
+class _Origins:
+    """The newest known origin of each trace; of a bounded number of traces."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._known: OrderedDict[str, Origin | None] = OrderedDict()
+
+    def of(self, entry: Entry) -> Origin | None:
+        if isinstance(entry, Origin):
+            if entry.state == "closed" or entry.trace not in self._known:
+                self._remember(entry.trace, entry)
+            return entry
+        if entry.trace not in self._known:
+            self._remember(entry.trace, self._look_up(entry.trace))
+        return self._known[entry.trace]
+
+    def _look_up(self, trace: str) -> Origin | None:
+        stored = self._journal.read_trace(trace, _TRACE_ENTRIES)
+        return next((entry for entry in reversed(stored) if isinstance(entry, Origin)), None)
+
+    def _remember(self, trace: str, origin: Origin | None) -> None:
+        self._known[trace] = origin
+        self._known.move_to_end(trace)
+        if len(self._known) > _TRACES:
+            self._known.popitem(last=False)

@@ -1,0 +1,238 @@
+"""Names for signals, senders and receivers, the same wherever they are shown.
+
+Comes in: live objects. Goes out: text. A receiver is never asked anything that it could answer
+itself (a ``Mock`` answers everything): only its type, and what plain functions always have.
+"""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import re
+import sys
+import threading
+import weakref
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models import Model
+from django.db.models.base import ModelBase
+from django.dispatch import Signal
+
+from . import sites
+
+FAMILIES = ("save", "delete", "m2m", "request", "auth", "custom", "db", "migrate", "init")
+
+_FAMILY = {
+    "django.db.models.signals.pre_save": "save",
+    "django.db.models.signals.post_save": "save",
+    "django.db.models.signals.pre_delete": "delete",
+    "django.db.models.signals.post_delete": "delete",
+    "django.db.models.signals.m2m_changed": "m2m",
+    "django.db.models.signals.pre_init": "init",
+    "django.db.models.signals.post_init": "init",
+    "django.db.models.signals.class_prepared": "init",
+    "django.db.models.signals.pre_migrate": "migrate",
+    "django.db.models.signals.post_migrate": "migrate",
+    "django.core.signals.request_started": "request",
+    "django.core.signals.request_finished": "request",
+    "django.core.signals.got_request_exception": "request",
+    "django.contrib.auth.signals.user_logged_in": "auth",
+    "django.contrib.auth.signals.user_logged_out": "auth",
+    "django.contrib.auth.signals.user_login_failed": "auth",
+    "django.db.backends.signals.connection_created": "db",
+}
+
+BUILTIN_SIGNALS = tuple(_FAMILY)
+"""The dotted names of Django's own signals, each defined in the module that the name says."""
+
+_MAX_NAME = 200
+
+
+def family_of(signal_name: str) -> str:
+    """Return the family of the signal with this dotted name; ``custom`` when it is not Django's."""
+    return _FAMILY.get(signal_name, "custom")
+
+
+def type_name(kind: type) -> str:
+    """Return a class's dotted name; builtins without their module."""
+    module = type.__getattribute__(kind, "__module__")
+    name = type.__getattribute__(kind, "__qualname__")
+    return name if module == "builtins" else f"{module}.{name}"[:_MAX_NAME]
+
+
+# --- senders ---------------------------------------------------------------------------------
+
+
+def sender_label(sender: Any) -> str | None:
+    """Return ``app.Model`` for a model, ``app.Model.field`` for a many-to-many's through model.
+
+    Other classes by dotted name, text and modules as they are, any other object by its type;
+    ``None`` for ``None``.
+    """
+    if sender is None:
+        return None
+    kind = type(sender)
+    if issubclass(kind, ModelBase):
+        return _model_label(sender)
+    if issubclass(kind, type):
+        return type_name(sender)
+    if kind is str:
+        return str(sender)[:_MAX_NAME]
+    if kind is ModuleType:
+        return str(ModuleType.__getattribute__(sender, "__name__"))[:_MAX_NAME]
+    if kind is FunctionType:
+        return receiver_name(sender)
+    if issubclass(kind, AppConfig):
+        return f"{sender.__dict__.get('label', type_name(kind))} (app)"
+    return f"{type_name(kind)} object"
+
+
+def _model_label(model: type[Model]) -> str:
+    options = model._meta
+    owner: Any = options.auto_created  # the model whose field it serves, or False
+    if owner:
+        for field in owner._meta.local_many_to_many:
+            if getattr(field.remote_field, "through", None) is model:
+                return f"{owner._meta.label}.{field.name}"
+    return options.label
+
+
+# --- receivers -------------------------------------------------------------------------------
+
+
+def receiver_name(receiver: Any) -> str:
+    """Return a receiver's dotted name: a function's or method's own, else its type's."""
+    kind = type(receiver)
+    if kind is MethodType:
+        return _method_name(receiver)
+    if kind is FunctionType or kind is BuiltinFunctionType:
+        return f"{receiver.__module__ or '?'}.{receiver.__qualname__}"[:_MAX_NAME]
+    if kind is functools.partial:
+        return f"partial({receiver_name(receiver.func)})"[:_MAX_NAME]
+    if issubclass(kind, type):
+        return type_name(receiver)
+    return type_name(kind)
+
+
+def _method_name(method: MethodType) -> str:
+    owner = method.__self__
+    function = method.__func__
+    if type(function) is not FunctionType:
+        return receiver_name(function)
+    holder = owner if isinstance(owner, type) else type(owner)
+    if function.__qualname__.partition(".")[0] == holder.__qualname__.partition(".")[0]:
+        return receiver_name(function)
+    return f"{type_name(holder)}.{function.__name__}"[:_MAX_NAME]
+
+
+def receiver_location(receiver: Any) -> tuple[str, int]:
+    """Return the file (as shown) and line where the receiver is written, or ``("", 0)``.
+
+    Decorators made with ``functools.wraps`` are followed to the function they wrap.
+    """
+    source = receiver_source(receiver)
+    return (sites.shown(source[0]), source[1]) if source else ("", 0)
+
+
+def receiver_source(receiver: Any) -> tuple[str, int] | None:
+    """Return the file (absolute) and line where the receiver is written, if Python code is."""
+    for _ in range(20):
+        kind = type(receiver)
+        if kind is MethodType:
+            receiver = receiver.__func__
+        elif kind is functools.partial:
+            receiver = receiver.func
+        elif kind is FunctionType and "__wrapped__" in receiver.__dict__:
+            receiver = receiver.__dict__["__wrapped__"]
+        elif kind is FunctionType:
+            return receiver.__code__.co_filename, receiver.__code__.co_firstlineno
+        else:
+            call = type.__getattribute__(kind, "__dict__").get("__call__")
+            if type(call) is not FunctionType:
+                return None
+            receiver = call
+    return None
+
+
+# --- signals ---------------------------------------------------------------------------------
+
+_names: dict[int, tuple[weakref.ref[Signal], str]] = {}
+_scan_lock = threading.Lock()
+
+
+def signal_name(signal: Signal) -> str:
+    """Return the dotted name of the module variable or class attribute that holds the signal.
+
+    Where several modules hold it (by import), the one whose source assigns it. A signal held by
+    none is named by its type and address.
+    """
+    known = _names.get(id(signal))
+    if known is not None and known[0]() is signal:
+        return known[1]
+    with _scan_lock:
+        name = _find(signal)
+        key = id(signal)
+        _names[key] = (weakref.ref(signal, lambda _: _names.pop(key, None)), name)
+    return name
+
+
+def _find(signal: Signal) -> str:
+    holders = [
+        (module, path)
+        for module in list(sys.modules.values())
+        if type(module) is ModuleType
+        for path in _paths_in(module, signal)
+    ]
+    if not holders:
+        return f"{type_name(type(signal))} at {id(signal):#x}"
+    holders.sort(key=lambda holder: (not _assigns(*holder), len(holder[0].__name__), holder[0].__name__))
+    module, path = holders[0]
+    return f"{module.__name__}.{path}"[:_MAX_NAME]
+
+
+def _paths_in(module: ModuleType, signal: Signal) -> list[str]:
+    found = []
+    for name, value in list(vars(module).items()):
+        if value is signal:
+            found.append(str(name))
+        elif _defined_in(module, value):
+            found.extend(
+                f"{name}.{attribute}"
+                for attribute, held in list(type.__getattribute__(value, "__dict__").items())
+                if held is signal
+            )
+    return found
+
+
+def _defined_in(module: ModuleType, value: Any) -> bool:
+    return issubclass(type(value), type) and type.__getattribute__(value, "__module__") == module.__name__
+
+
+def _assigns(module: ModuleType, path: str) -> bool:
+    """Return whether the module's source assigns the name, which tells definition from import."""
+    filename = vars(module).get("__file__")
+    if not filename:
+        return False
+    assignment = re.compile(rf"\s*{re.escape(path.rpartition('.')[2])}\s*(:[^=]+)?=[^=]")
+    return any(assignment.match(line) for line in linecache.getlines(filename))
+
+
+def known_signals_in_modules() -> list[Signal]:
+    """Return every signal that an imported module or a class in one holds, each once."""
+    found: dict[int, Signal] = {}
+    for module in list(sys.modules.values()):
+        if type(module) is not ModuleType:
+            continue
+        for value in list(vars(module).values()):
+            if issubclass(type(value), Signal):
+                found[id(value)] = value
+            elif (
+                issubclass(type(value), type)
+                and type.__getattribute__(value, "__module__") == module.__name__
+            ):
+                for held in list(type.__getattribute__(value, "__dict__").values()):
+                    if issubclass(type(held), Signal):
+                        found[id(held)] = held
+    return list(found.values())

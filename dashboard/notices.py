@@ -1,0 +1,69 @@
+"""What tells a reader how the page itself fares: paused, waiting, empty, broken, over.
+
+Comes in: the state of one client. Goes out: small pieces of markup by the id of the element that
+each one replaces.
+"""
+
+from __future__ import annotations
+
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from . import wording
+from .fragments import FLAT, TREE, live_url
+from .journal.base import Cursor
+
+_NOTHING = mark_safe("")
+
+
+def token(cursor: Cursor, tally: str, frame: int = 0) -> SafeString:
+    """Return where to go on after a reconnection, as the page's hello will say it."""
+    return format_html(
+        '<div id="token" hidden data-cursor="{}" data-tally="{}" data-frame="{}"></div>', cursor, tally, frame
+    )
+
+
+def pill(number: int, layout: str) -> SafeString:
+    """Return what waits above while the reader reads; hidden when nothing does."""
+    context = {"number": number, "what": "emissions" if layout == FLAT else "traces"}
+    return SafeString(render_to_string("signalscope/pill.html", context))
+
+
+def pause(*, paused: bool, waiting_now: int = 0) -> SafeString:
+    """Return the pause button, and the notice that stands while the page is paused."""
+    context = {"paused": paused, "waiting": waiting(waiting_now)}
+    button = render_to_string("signalscope/pause.html", context)
+    return SafeString(button + render_to_string("signalscope/paused.html", context))
+
+
+def waiting(number: int) -> SafeString:
+    """Return the number of emissions that wait while the page is paused."""
+    return format_html('<b id="waiting">{}</b>', wording.count(number))
+
+
+def void(*, shown: bool, cleared: bool = False, filtered: bool = False) -> SafeString:
+    """Return the sentence that stands in an empty list, hidden when the list is not empty."""
+    context = {"shown": shown, "cleared": cleared, "filtered": filtered, "live": live_url(TREE, "")}
+    return SafeString(render_to_string("signalscope/void.html", context))
+
+
+def journal_error(error: str | None) -> SafeString:
+    """Return the notice that the journal cannot be read or written; empty and hidden when it can."""
+    if not error:
+        return mark_safe('<div class="notice is-error" id="journal-error" role="alert" hidden></div>')
+    return format_html(
+        '<div class="notice is-error" id="journal-error" role="alert"><b>Journal:</b> <span>{}</span></div>',
+        error,
+    )
+
+
+def ended(reason: str, remedy: str, href: str = "", action: str = "") -> SafeString:
+    """Return the notice that the socket was closed for good, and what to do."""
+    context = {"reason": reason, "remedy": remedy, "href": href, "action": action}
+    return SafeString(render_to_string("signalscope/ended.html", context))
+
+
+def nothing_there(reason: str) -> SafeString:
+    """Return the row that stands where rows were asked for and there are none."""
+    return SafeString(render_to_string("signalscope/rows/nothing.html", {"reason": reason}))

@@ -1,0 +1,1 @@
+"""What else is watched beside signals: each module one ``install``/``uninstall`` pair."""

@@ -1,0 +1,138 @@
+"""What starts a trace, while it runs: opened, carried in the context, closed.
+
+Comes in: the observers of requests and commands say that something begins. Goes out: a new trace
+in the context, and an origin entry when it opens and when it closes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+import msgspec
+from django.http import HttpRequest
+from django.utils.functional import LazyObject, empty
+
+from ..causality import Running, Trace, current, new_trace
+from ..payloads import plain
+
+MAX_TITLE = 300
+
+
+class OriginReceiver(Protocol):
+    """Who is told of origins: the recorder."""
+
+    def origin(self, trace: Trace, fields: dict[str, Any]) -> None:
+        """Take the fields of an ``events.Origin`` that opened or closed now. Never raises."""
+
+
+class Opened(msgspec.Struct, eq=False):
+    """An origin while it runs. ``request`` is let go when it closes.
+
+    ``awaits_close``: the origin goes on until the response is closed, after the handler returned.
+    """
+
+    trace: Trace
+    type: str
+    verb: str
+    title: str
+    started: int
+    request: HttpRequest | None = None
+    view: str | None = None
+    status: str | None = None
+    error: str | None = None
+    awaits_close: bool = False
+    closed: bool = False
+
+
+opened_now: ContextVar[Opened | None] = ContextVar("signalscope_origin", default=None)
+
+
+class Origins:
+    """Opens and closes origins. ``ignored`` counts the requests that were not recorded.
+
+    ``is_own(path)`` says whether a request is for Signalscope itself; ``ignored_paths`` are the
+    beginnings of paths that are not recorded.
+    """
+
+    def __init__(
+        self, heard: OriginReceiver, is_own: Callable[[str], bool], ignored_paths: Sequence[str] = ()
+    ) -> None:
+        self.ignored = 0
+        self._heard = heard
+        self._is_own = is_own
+        self._ignored_paths = tuple(ignored_paths)
+
+    def hides(self, path: str) -> bool:
+        """Return whether a request for this path runs suppressed."""
+        if self._ignored_paths and path.startswith(self._ignored_paths):
+            self.ignored += 1
+            return True
+        return self._is_own(path)
+
+    def open(self, type: str, verb: str, title: str) -> Opened:
+        """Begin a trace and report its origin."""
+        title = str(plain(title))[:MAX_TITLE]
+        opened = Opened(new_trace(), type, str(plain(verb)), title, time.perf_counter_ns())
+        self._heard.origin(
+            opened.trace, {"state": "opened", "type": type, "verb": opened.verb, "title": title}
+        )
+        return opened
+
+    def close(self, opened: Opened) -> None:
+        """Report that an origin ended, once."""
+        if opened.closed:
+            return
+        opened.closed = True
+        fields = {
+            "state": "closed",
+            "type": opened.type,
+            "verb": opened.verb,
+            "title": opened.title,
+            "view": opened.view,
+            "user": username(opened.request),
+            "status": opened.status,
+            "error": opened.error,
+            "duration_us": (time.perf_counter_ns() - opened.started) / 1000,
+        }
+        opened.request = None
+        self._heard.origin(opened.trace, fields)
+
+    @contextmanager
+    def within(self, opened: Opened) -> Iterator[None]:
+        """Let what happens inside be caused by this origin."""
+        token, opened_token = current.set(Running(opened.trace)), opened_now.set(opened)
+        try:
+            yield
+        except BaseException as error:
+            opened.error = type(error).__name__
+            raise
+        finally:
+            opened_now.reset(opened_token)
+            current.reset(token)
+
+
+def username(request: HttpRequest | None) -> str | None:
+    """Return who asked, if the app has found out itself: asking here could run SQL."""
+    if request is None:
+        return None
+    known = request.__dict__
+    user = known.get("_cached_user") or known.get("_acached_user") or known.get("user")
+    if issubclass(type(user), LazyObject):
+        user = user.__dict__.get("_wrapped", empty)
+    if type(user).__name__ == "AnonymousUser":
+        return "anonymous"
+    field = _username_field(type(user))
+    value = vars(user).get(field) if field else None
+    return None if value is None else str(plain(value))
+
+
+def _username_field(kind: type) -> str | None:
+    for base in kind.__mro__:
+        field = vars(base).get("USERNAME_FIELD")
+        if isinstance(field, str):
+            return field
+    return None

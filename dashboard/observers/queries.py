@@ -1,0 +1,72 @@
+"""SQL run inside a call: counted, timed, its text kept.
+
+Comes in: every execution through Django's cursors, of every connection in every thread: watched on
+``CursorWrapper``, because a wrapper in ``connection.execute_wrappers`` would be seen by the app
+(Django's own tests look at that list). Goes out: to the call that is running now. Parameters are
+never touched.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from time import perf_counter_ns as clock
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from ..causality import Running, current
+from .patching import Patches
+
+MAX_STATEMENTS = 500
+"""So many statements of one call are kept; all are counted."""
+
+_patches = Patches()
+
+
+def install() -> None:
+    """Attribute queries to calls from now on. Installing twice changes nothing."""
+    if _patches.active:
+        return
+    plain_execute, plain_executemany = CursorWrapper.execute, CursorWrapper.executemany
+
+    @wraps(plain_execute)
+    def execute(self: CursorWrapper, sql: Any, params: Any = None) -> Any:
+        call = current.get()
+        if call is None or call.head is None:
+            return plain_execute(self, sql, params)
+        started = clock()
+        try:
+            return plain_execute(self, sql, params)
+        finally:
+            _note(call, self, sql, started)
+
+    @wraps(plain_executemany)
+    def executemany(self: CursorWrapper, sql: Any, param_list: Any) -> Any:
+        call = current.get()
+        if call is None or call.head is None:
+            return plain_executemany(self, sql, param_list)
+        started = clock()
+        try:
+            return plain_executemany(self, sql, param_list)
+        finally:
+            _note(call, self, sql, started)
+
+    _patches.replace(CursorWrapper, "execute", execute)
+    _patches.replace(CursorWrapper, "executemany", executemany)
+
+
+def uninstall() -> None:
+    """Leave the cursors as they were found. Uninstalling twice changes nothing."""
+    _patches.restore()
+
+
+def _note(call: Running, cursor: CursorWrapper, sql: Any, started: int) -> None:
+    duration = clock() - started
+    call.queries += 1
+    call.query_ns += duration
+    if call.statements is None:
+        call.statements = []
+    if len(call.statements) < MAX_STATEMENTS:
+        # A psycopg Composed, say, is no text; its type is told.
+        text = sql if type(sql) is str else type(sql).__name__
+        call.statements.append((text, cursor.db.alias, started, duration))

@@ -1,0 +1,187 @@
+"""Joins the stages: the one module that sees all of them.
+
+Comes in: the settings. Goes out: a recording process (``start``, ``stop``), and for the faces one
+journal to read, one tail to follow, and the health of both.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Any
+
+import msgspec
+from django.dispatch import Signal
+from django.urls import get_script_prefix, reverse
+
+from . import conf, dispatcher
+from .encoder import Encoder
+from .journal import open_journal
+from .journal.base import Journal
+from .observers import bypasses, commands, effects, queries, requests, tasks, transactions
+from .observers.origins import Origins
+from .payloads import Summaries
+from .recorder import Recorder
+from .redaction import Redactor
+from .tail import Tail
+from .writer import Writer
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How recording fares in this process. Counts are since it began.
+
+    ``dropped`` emissions found no room, ``faults`` are errors of ours, ``ignored`` requests fall
+    under ``IGNORE_PATHS``; ``error`` says why the journal cannot be written or read now.
+    """
+
+    recording: bool
+    recorded: int = 0
+    dropped: int = 0
+    waiting: int = 0
+    faults: int = 0
+    ignored: int = 0
+    error: str | None = None
+
+
+class _Recording:
+    """The writing half of one process: recorder, encoder, writer, observers."""
+
+    def __init__(self, settings: conf.Settings) -> None:
+        redactor = Redactor(settings.REDACT)
+        summaries = Summaries(redactor)
+        self.encoder = Encoder(redactor, settings.IGNORE_SIGNALS)
+        self.writer = Writer(
+            lambda: open_journal(settings.JOURNAL),
+            self.encoder.encode,
+            settings.BUFFER,
+            keep_entries=settings.KEEP_ENTRIES,
+            keep_seconds=settings.KEEP_SECONDS,
+        )
+        self.recorder = Recorder(self.writer.push, summaries, settings.IGNORE_SIGNALS)
+        self.origins = Origins(self.recorder, _OwnPaths(), settings.IGNORE_PATHS)
+        requests.install(self.origins)
+        commands.install(self.origins)
+        tasks.install(self.origins)
+        transactions.install(self.recorder)
+        bypasses.install(self.recorder)
+        queries.install()
+        effects.install()
+        dispatcher.install(self.recorder, _signals(settings.IGNORE_SIGNALS))
+
+    def stop(self) -> None:
+        dispatcher.uninstall()
+        for observer in (effects, queries, bypasses, transactions, tasks, commands, requests):
+            observer.uninstall()
+        self.writer.stop()
+
+    def forget(self) -> None:
+        self.recorder.forget()
+        self.encoder.forget()
+
+
+_lock = threading.RLock()
+_recording: _Recording | None = None
+_journal: Journal | None = None
+_tail: Tail | None = None
+
+
+def start() -> None:
+    """Record in this process from now on. Starting twice changes nothing."""
+    global _recording
+    settings = conf.get()
+    with _lock:
+        if _recording is None and settings.ENABLED:
+            _recording = _Recording(settings)
+
+
+def stop() -> None:
+    """Leave Django as it was found, and write what still waits. Stopping twice changes nothing."""
+    global _recording, _journal, _tail
+    with _lock:
+        if _recording is not None:
+            _recording.stop()
+        if _journal is not None:
+            _journal.close()
+        _recording = _journal = _tail = None
+
+
+def journal() -> Journal:
+    """Return this process's journal for reading. May raise ``JournalError``."""
+    global _journal
+    with _lock:
+        if _journal is None:
+            _journal = open_journal(conf.get().JOURNAL)
+        return _journal
+
+
+def tail() -> Tail:
+    """Return this process's tail. May raise ``JournalError``."""
+    global _tail
+    with _lock:
+        if _tail is None:
+            _tail = Tail(open_journal(conf.get().JOURNAL))
+        return _tail
+
+
+def flush(timeout_s: float = 5.0) -> bool:
+    """Wait until everything recorded so far is in the journal; return whether it is."""
+    recording = _recording
+    return recording is None or recording.writer.flush(timeout_s)
+
+
+def health() -> Health:
+    """Return how recording and reading fare in this process."""
+    recording, following = _recording, _tail
+    read_error = following.error if following is not None else None
+    if recording is None:
+        return Health(recording=False, error=read_error)
+    return Health(
+        recording=True,
+        recorded=recording.recorder.recorded,
+        dropped=recording.writer.dropped,
+        waiting=recording.writer.waiting,
+        faults=recording.recorder.faults + recording.writer.faults,
+        ignored=recording.origins.ignored,
+        error=recording.writer.error or read_error,
+    )
+
+
+def _signals(names: list[str]) -> list[Signal]:
+    """Return the signals of these dotted names whose modules are imported."""
+    found: list[Any] = []
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        found.append(getattr(sys.modules.get(module), attribute, None))
+    return [signal for signal in found if issubclass(type(signal), Signal)]
+
+
+class _OwnPaths:
+    """Says whether a path is one of Signalscope's pages, wherever the project mounted them."""
+
+    def __init__(self) -> None:
+        self._prefixes: dict[Any, str | None] = {}
+
+    def __call__(self, path: str) -> bool:
+        from django.conf import settings
+
+        urlconf = getattr(settings, "ROOT_URLCONF", None)
+        if urlconf not in self._prefixes:
+            self._prefixes[urlconf] = self._mounted_at()
+        prefix = self._prefixes[urlconf]
+        return prefix is not None and path.startswith(prefix)
+
+    @staticmethod
+    def _mounted_at() -> str | None:
+        try:
+            return "/" + reverse("signalscope:live").removeprefix(get_script_prefix())
+        except Exception:  # noqa: BLE001  (a project's broken URLconf shows when it resolves, not here)
+            return None
+
+
+def _after_fork() -> None:
+    if _recording is not None:
+        _recording.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,268 @@
+"""The keys of the language, and what each asks of an entry.
+
+Comes in: one condition, the clock and the threshold of *slow*. Goes out: a function of an entry
+and its trace's origin; a value that the key does not know is a ``ValueError`` that says what it knows.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from typing import NamedTuple, get_args
+
+from .. import events
+from ..events import Bypass, Emission, Origin, Outcome
+from . import matching, texts
+from .nodes import Condition
+from .texts import Texts, Watched
+
+Predicate = Callable[[Watched, Origin | None], bool]
+
+
+class Context(NamedTuple):
+    """What values are measured against: the time now, and when a duration is slow."""
+
+    now: datetime
+    slow_us: float
+
+
+class Key(NamedTuple):
+    """One key of the language. ``single`` is true where an entry has at most one such value."""
+
+    help: str
+    build: Callable[[Condition, Context], Predicate]
+    operators: tuple[str, ...] = ("=",)
+    single: bool = True
+
+
+FLAGS = ("error", "slow", "loop", "rolled-back", "bypass", "n+1", "mutated", "async")
+METHODS: tuple[str, ...] = get_args(events.SendMethod)
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+}
+_ORDER = tuple(_COMPARE)
+_TOOK = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(us|μs|ms|s|)", re.IGNORECASE)
+_UNIT_US = {"us": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6, "": 1e3}
+_COUNT = re.compile(r"[0-9]{1,9}")
+_AGO = re.compile(r"([0-9]{1,9})([smhd])", re.IGNORECASE)
+_AGO_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def build(condition: Condition, context: Context) -> Predicate:
+    """Return what the condition asks; raise ``ValueError`` when its value means nothing to its key."""
+    return KEYS[condition.key].build(condition, context)
+
+
+# --- texts -----------------------------------------------------------------------------------
+
+
+def _some(candidates: Texts, test: matching.TextTest) -> Predicate:
+    def predicate(entry: Watched, origin: Origin | None) -> bool:
+        return any(map(test, candidates(entry, origin)))
+
+    return predicate
+
+
+def _name(candidates: Texts) -> Callable[[Condition, Context], Predicate]:
+    def build(condition: Condition, context: Context) -> Predicate:
+        exact = condition.operator == "="
+        return _some(candidates, matching.named(condition.value, exact=exact, wild=not condition.literal))
+
+    return build
+
+
+def _identity(candidates: Texts) -> Callable[[Condition, Context], Predicate]:
+    def build(condition: Condition, context: Context) -> Predicate:
+        return _some(candidates, matching.whole(condition.value, wild=not condition.literal))
+
+    return build
+
+
+def _trace(condition: Condition, context: Context) -> Predicate:
+    if condition.operator or condition.literal:
+        return _identity(texts.trace)(condition, context)
+    return _some(texts.trace, matching.whole(f"{condition.value}*", wild=True))
+
+
+def _method(condition: Condition, context: Context) -> Predicate:
+    if "*" not in condition.value:
+        _one_of(condition, METHODS, "method")
+    return _identity(texts.method)(condition, context)
+
+
+def _anything(condition: Condition, context: Context) -> Predicate:
+    return _some(texts.anything, matching.contained(condition.value, wild=not condition.literal))
+
+
+def _one_of(condition: Condition, known: tuple[str, ...], what: str) -> str:
+    value = condition.value.lower()
+    if value in known:
+        return value
+    close = get_close_matches(value[:40], known, n=1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
+    raise ValueError(f"{condition.value[:40]!r} is no {what}.{guess} Known: {', '.join(known)}.")
+
+
+# --- numbers and times -----------------------------------------------------------------------
+
+
+def _took(condition: Condition, context: Context) -> Predicate:
+    found = _TOOK.fullmatch(condition.value.casefold())
+    if found is None:
+        raise ValueError(
+            f"{condition.value[:40]!r} is no duration. Write a number with us, ms or s, as in took:>50ms."
+        )
+    limit_us = float(found[1]) * _UNIT_US[found[2]]
+    compare = _COMPARE[condition.operator or ">="]
+
+    def predicate(entry: Watched, origin: Origin | None) -> bool:
+        if isinstance(entry, Origin) and entry.state == "opened":
+            return False
+        return compare(entry.duration_us, limit_us)
+
+    return predicate
+
+
+def _queries(condition: Condition, context: Context) -> Predicate:
+    if _COUNT.fullmatch(condition.value) is None:
+        raise ValueError(f"{condition.value[:40]!r} is no count. Write a whole number, as in queries:>5.")
+    limit = int(condition.value)
+    compare = _COMPARE[condition.operator or "="]
+
+    def predicate(entry: Watched, origin: Origin | None) -> bool:
+        return isinstance(entry, Emission) and compare(sum(call.queries for call in entry.calls), limit)
+
+    return predicate
+
+
+def _since(condition: Condition, context: Context) -> Predicate:
+    earliest = _moment(condition.value, context.now)
+
+    def predicate(entry: Watched, origin: Origin | None) -> bool:
+        return entry.at >= earliest
+
+    return predicate
+
+
+def _moment(value: str, now: datetime) -> datetime:
+    ago = _AGO.fullmatch(value)
+    if ago is not None:
+        try:
+            return now - timedelta(seconds=int(ago[1]) * _AGO_S[ago[2].lower()])
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError(
+            f"{value[:40]!r} is no time. Write an age with s, m, h or d, as in since:10m, or a UTC time, "
+            "as in since:2026-01-31T12:00."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# --- flags -----------------------------------------------------------------------------------
+
+
+def _flag(condition: Condition, context: Context) -> Predicate:
+    flag = _one_of(condition, FLAGS, "flag")
+    if flag == "slow":
+        return _slow(context.slow_us)
+    shown = {
+        "error": _error,
+        "async": _async,
+        "mutated": _mutated,
+        "bypass": _bypass,
+        "rolled-back": _rolled_back,
+    }.get(flag)
+
+    def predicate(entry: Watched, origin: Origin | None) -> bool:
+        return _is_flagged(entry, flag) or (shown is not None and shown(entry))
+
+    return predicate
+
+
+def _is_flagged(entry: Watched, flag: str) -> bool:
+    if not isinstance(entry, Emission):
+        return False
+    return _among(flag, entry.flags) or any(_among(flag, call.flags) for call in entry.calls)
+
+
+def _among(flag: str, names: list[str]) -> bool:
+    # A flag may carry a detail after a colon, such as the depth of a loop.
+    return any(name.partition(":")[0] == flag for name in names)
+
+
+def _slow(limit_us: float) -> Predicate:
+    def predicate(entry: Watched, origin: Origin | None) -> bool:
+        if isinstance(entry, Bypass):
+            return entry.duration_us >= limit_us
+        if not isinstance(entry, Emission):
+            return False
+        if entry.duration_us >= limit_us or _is_flagged(entry, "slow"):
+            return True
+        return any(call.duration_us >= limit_us for call in entry.calls)
+
+    return predicate
+
+
+def _error(entry: Watched) -> bool:
+    if isinstance(entry, Emission):
+        return any(call.outcome == "raised" or call.error is not None for call in entry.calls)
+    if not isinstance(entry, Origin):
+        return False
+    return entry.error is not None or entry.status == "failed" or _server_error(entry)
+
+
+def _server_error(origin: Origin) -> bool:
+    status = origin.status or ""
+    return origin.type == "request" and len(status) == 3 and status.startswith("5")
+
+
+def _async(entry: Watched) -> bool:
+    return isinstance(entry, Emission) and any(call.is_async for call in entry.calls)
+
+
+def _mutated(entry: Watched) -> bool:
+    return isinstance(entry, Emission) and any(call.mutations for call in entry.calls)
+
+
+def _bypass(entry: Watched) -> bool:
+    return isinstance(entry, Bypass)
+
+
+def _rolled_back(entry: Watched) -> bool:
+    return isinstance(entry, Outcome) and entry.state == "rolled back"
+
+
+# The empty key is free text.
+KEYS: dict[str, Key] = {
+    "signal": Key("the signal's dotted name", _name(texts.signal)),
+    "sender": Key("the sender, or the model of the instance", _name(texts.sender)),
+    "receiver": Key("a receiver that ran", _name(texts.receiver), single=False),
+    "origin": Key("what started the trace: type, verb and path, view", _name(texts.started_by)),
+    "user": Key("the user of the request, whole", _identity(texts.user)),
+    "pk": Key("the instance's primary key, whole", _identity(texts.pk)),
+    "trace": Key("the trace's id, or how it begins", _trace),
+    "site": Key("the emitting line: file, file:line or function", _name(texts.site)),
+    "process": Key("where it was recorded: host, pid, host:pid or thread", _name(texts.process)),
+    "family": Key(
+        "save, delete, m2m, request, auth, custom, db, migrate, init, bypass", _identity(texts.family)
+    ),
+    "method": Key(", ".join(METHODS), _method),
+    "is": Key(", ".join(FLAGS), _flag, operators=(), single=False),
+    "took": Key("how long it took, as in >50ms (or 50ms: at least)", _took, _ORDER, single=False),
+    "queries": Key("SQL queries inside its receivers, as in >5", _queries, _ORDER, single=False),
+    "since": Key("not older than 30s, 10m, 2h or 1d, or a UTC time", _since, ()),
+    "": Key("any text of the entry", _anything, (), single=False),
+}
+
+ORIGIN_KEYS = frozenset({"origin", "user", ""})

@@ -1,0 +1,75 @@
+"""What must not leave the process: values under telling names, and secrets inside free text.
+
+Comes in: key names and texts on their way to the journal. Goes out: the same, with secret values
+replaced by ``REDACTED``. The names follow Django's own list, ``SafeExceptionReporterFilter``
+(django/views/debug.py), widened by what payment and session code uses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+REDACTED = "[redacted]"
+
+SECRET_PARTS = (
+    "api_key",
+    "apikey",
+    "auth_key",
+    "authorization",
+    "card",
+    "cookie",
+    "credential",
+    "csrf",
+    "cvv",
+    "iban",
+    "otp",
+    "passphrase",
+    "passwd",
+    "password",
+    "private_key",
+    "pwd",
+    "secret",
+    "session",
+    "signature",
+    "ssn",
+    "token",
+)
+
+_MEMO_LIMIT = 4_096
+
+
+class Redactor:
+    """Decides by name. Matching ignores case, and ``-`` counts as ``_``."""
+
+    def __init__(self, extra: Iterable[str] = ()) -> None:
+        parts = sorted({*SECRET_PARTS, *(self._fold(part) for part in extra if part.strip())})
+        alternatives = "|".join(re.escape(part).replace("_", "[_-]?") for part in parts)
+        self._name = re.compile(alternatives, re.IGNORECASE)
+        # key=value, key: value and "key": "value", as they stand in messages and SQL fragments.
+        self._assignment = re.compile(
+            rf"(?P<key>[\w-]{{0,40}}(?:{alternatives})[\w-]{{0,40}}[\"']?\s{{0,3}}[=:]\s{{0,3}})"
+            rf"(?:\"[^\"]*\"|'[^']*'|(?:(?:Bearer|Basic)\s)?[^\s,;&)\]}}]+)",
+            re.IGNORECASE,
+        )
+        self._memo: dict[str, bool] = {}
+
+    @staticmethod
+    def _fold(part: str) -> str:
+        return part.strip().lower().replace("-", "_")
+
+    def is_secret(self, name: str) -> bool:
+        """Return whether a value under this name must be replaced."""
+        known = self._memo.get(name)
+        if known is None:
+            known = self._name.search(name) is not None
+            if len(self._memo) < _MEMO_LIMIT:
+                self._memo[name] = known
+        return known
+
+    def text(self, text: str) -> str:
+        """Return the text with the values of secret assignments replaced."""
+        # Most texts hold no such name: one look settles it.
+        if self._name.search(text) is None:
+            return text
+        return self._assignment.sub(lambda match: match["key"] + REDACTED, text)

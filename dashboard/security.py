@@ -1,0 +1,70 @@
+"""What every answer of Signalscope carries: a strict content security policy, and no caching.
+
+Comes in: a view. Goes out: the same view, open only to who is allowed, unrecorded, its response
+with the headers. Nothing has to be added to ``MIDDLEWARE``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.template.response import SimpleTemplateResponse
+from django.utils.cache import patch_vary_headers
+
+from . import access
+from .causality import suppressed
+
+_HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]+")
+
+
+def policy() -> str:
+    """Return the policy: everything from this host alone, static files also from ``STATIC_URL``'s."""
+    own = f"'self'{_static_origin()}"
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {own}",
+            f"style-src {own}",
+            f"img-src {own} data:",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+def _static_origin() -> str:
+    parts = urlsplit(str(settings.STATIC_URL or ""))
+    if parts.scheme not in ("http", "https", "") or not _HOST.fullmatch(parts.netloc):
+        return ""
+    return f" {parts.scheme}://{parts.netloc}" if parts.scheme else f" {parts.netloc}"
+
+
+def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Decorate a sync view of Signalscope: access, no recording, headers."""
+    inner = access.required(view)
+
+    @wraps(inner)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with suppressed():
+            response: HttpResponseBase = inner(request, *args, **kwargs)
+            if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
+                response.render()
+        response.headers["Content-Security-Policy"] = policy()
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["Cache-Control"] = "no-store"
+        # The same address answers htmx with a part and the address bar with the page.
+        patch_vary_headers(response, ["HX-Request", "Cookie"])
+        return response
+
+    return answer

@@ -1,0 +1,57 @@
+"""Which entries a query lets on the page: as a row of their own, or for the trace they belong to.
+
+Comes in: a query, entries. Goes out: yes or no, the same for what is live and what is past.
+"""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+from .events import Bypass, Emission, Entry, Origin, Outcome
+from .query import Query
+from .query.nodes import conditions
+
+Sent = Emission | Bypass
+"""What has a row of its own in the flat layout: something was sent, or should have been."""
+
+# What these keys ask, an origin's entry can answer; the others ask for an emission.
+_OF_ORIGINS = frozenset({"origin", "user", "trace", "process", "since", "took", "is", ""})
+
+
+def is_sent(entry: Entry) -> TypeGuard[Sent]:
+    """Return whether the entry is an emission or a bypass."""
+    return isinstance(entry, Emission | Bypass)
+
+
+def family_of(entry: Sent) -> str:
+    """Return the channel that the entry belongs to."""
+    return entry.family if isinstance(entry, Emission) else "bypass"
+
+
+class Selection:
+    """A query as the stream applies it."""
+
+    __slots__ = ("_everything", "_of_origins", "_of_outcomes", "query")
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        asked = [(condition.key, condition.value) for condition in conditions(query.root)]
+        self._everything = query.matches_everything
+        # A negated term such as -family:request holds for every origin, and would let every trace in.
+        self._of_origins = all(key in _OF_ORIGINS for key, _ in asked)
+        self._of_outcomes = ("is", "rolled-back") in asked
+
+    @property
+    def needs_origin(self) -> bool:
+        """Whether ``lets_in`` must be given the trace's origin."""
+        return self.query.needs_origin
+
+    def lets_in(self, entry: Entry, origin: Origin | None = None) -> bool:
+        """Return whether the entry brings its trace on the page, and, if it was sent, itself."""
+        if is_sent(entry):
+            return self._everything or self.query.matches(entry, origin)
+        if isinstance(entry, Origin):
+            return self._of_origins and self.query.matches(entry, entry)
+        if isinstance(entry, Outcome):
+            return self._of_outcomes and self.query.matches(entry, origin)
+        return False

@@ -1,0 +1,121 @@
+"""What is worked out once per sender and model: its label, its key, its concrete fields.
+
+Comes in: senders and instances' ``__dict__``. Goes out: labels, and the changes between two
+snapshots of the fields. A snapshot is shallow: a list changed in place is not seen. Deferred fields
+stay deferred.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from django.db.models import Model
+
+from . import naming
+
+MAX_SHAPES = 10_000
+
+_ABSENT = object()
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
+def _nothing(held: dict[str, Any]) -> tuple[Any, ...]:
+    return ()
+
+
+def _always(held: dict[str, Any], before: tuple[Any, ...]) -> bool:
+    return True
+
+
+class Shape(msgspec.Struct, eq=False):
+    """A sender's label; for a model also its key's and its concrete fields' attribute names.
+
+    ``values(instance.__dict__)`` returns the fields' values, as they are, in the order of ``fields``;
+    ``same(instance.__dict__, values)`` says whether all of them are still the very same objects, and
+    raises ``KeyError`` where a field is deferred.
+    """
+
+    label: str | None
+    pk: str | None = None
+    fields: tuple[str, ...] = ()
+    values: Callable[[dict[str, Any]], tuple[Any, ...]] = _nothing
+    same: Callable[[dict[str, Any], tuple[Any, ...]], bool] = _always
+
+    def changes(
+        self, before: tuple[Any, ...], after: tuple[Any, ...], show: Callable[[str, Any], Any]
+    ) -> dict[str, list[Any]]:
+        """Return ``[before, after]`` per changed field; only plain values are asked if they are equal."""
+        changed: dict[str, list[Any]] = {}
+        for field, old, new in zip(self.fields, before, after, strict=False):
+            if old is new or (type(old) in _PLAIN and type(new) is type(old) and old == new):
+                continue
+            changed[field] = [
+                "(deferred)" if value is _ABSENT else show(field, value) for value in (old, new)
+            ]
+        return changed
+
+
+class Shapes:
+    """The shapes of classes, each until its class dies. ``by_id`` is for the hot path to look in first."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Shape] = {}
+        self._references: dict[int, weakref.ref[type]] = {}
+
+    def of(self, sender: Any) -> Shape:
+        """Return the shape of a sender; remembered when it is a class."""
+        known = self.by_id.get(id(sender))
+        if known is not None:
+            return known
+        if not isinstance(sender, type):
+            return Shape(naming.sender_label(sender))
+        shape = _model_shape(sender) if issubclass(sender, Model) else Shape(naming.sender_label(sender))
+        if len(self.by_id) < MAX_SHAPES:
+            key = id(sender)
+            self._references[key] = weakref.ref(sender, lambda _: self._forget(key))
+            self.by_id[key] = shape
+        return shape
+
+    def _forget(self, key: int) -> None:
+        self.by_id.pop(key, None)
+        self._references.pop(key, None)
+
+
+def _model_shape(model: type[Model]) -> Shape:
+    options = model._meta
+    fields = tuple(field.attname for field in options.concrete_fields)
+    label = naming.sender_label(model)
+    # A composite key (Django 5.2) has no value of its own: payloads.primary_key puts it together.
+    composite = len(getattr(options, "pk_fields", ())) > 1
+    pk = None if composite or options.pk is None else options.pk.attname
+    if len(fields) < 2:  # a key alone cannot change under its instance
+        return Shape(label, pk, fields)
+    return Shape(label, pk, fields, _picker(fields), _comparison(fields))
+
+
+def _picker(fields: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    pick = itemgetter(*fields)
+
+    def values(held: dict[str, Any]) -> tuple[Any, ...]:
+        try:
+            picked: tuple[Any, ...] = pick(held)
+            return picked
+        except KeyError:
+            return tuple(held.get(field, _ABSENT) for field in fields)
+
+    return values
+
+
+def _comparison(fields: tuple[str, ...]) -> Callable[[dict[str, Any], tuple[Any, ...]], bool]:
+    # Written out per model, as dataclasses and namedtuple do it: this runs after every call, and a loop
+    # over the fields takes two to three times as long. Only identity is asked: ``==`` may be the app's.
+    names = [f"v{number}" for number in range(len(fields))]
+    tests = " and ".join(f"held[{field!r}] is {name}" for field, name in zip(fields, names, strict=True))
+    scope: dict[str, Any] = {}
+    exec(f"def same(held, before):\n    {', '.join(names)} = before\n    return {tests}", scope)  # noqa: S102
+    same: Callable[[dict[str, Any], tuple[Any, ...]], bool] = scope["same"]
+    return same

@@ -1,0 +1,115 @@
+"""Where code is: which files are the project's own, how a file is shown, which line sent a signal.
+
+Comes in: frames, code objects and tracebacks. Goes out: file, line and function as plain values,
+so that nothing of the app is kept alive.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+from types import CodeType, FrameType, TracebackType
+
+import django
+
+OWN, LIBRARY, MACHINERY, ENTRY = range(4)
+
+Place = tuple[str, int, str]
+Spot = tuple[CodeType, int]
+"""Where in a piece of code a frame was; ``place`` makes a line of it, later, off the hot path."""
+
+_STEPS = range(64)
+_MAX_TRACEBACK = 40
+_HERE = str(Path(__file__).resolve().parent)
+_DJANGO = str(Path(django.__file__).resolve().parent)
+_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_PACKAGES = ("/site-packages/", "/dist-packages/")
+# What runs between the line that asks for a change and the signal it sends.
+_MACHINERY = (_HERE, f"{_DJANGO}/db", f"{_DJANGO}/dispatch", f"{_DJANGO}/utils")
+# Above these there is only the server: the walk may stop.
+_ENTRIES = (f"{_DJANGO}/core/handlers", f"{_DJANGO}/core/servers")
+
+
+def _classify(filename: str) -> int:
+    if filename.startswith(_MACHINERY):
+        return MACHINERY
+    if filename.startswith(_ENTRIES):
+        return ENTRY
+    if filename.startswith(("<", _DJANGO, *_LIBRARIES)) or any(part in filename for part in _PACKAGES):
+        return LIBRARY
+    return OWN
+
+
+class _Kinds(dict[str, int]):
+    """File name to kind, worked out on first sight: one dict look-up a frame afterwards."""
+
+    def __missing__(self, filename: str) -> int:
+        kind = self[filename] = _classify(filename)
+        return kind
+
+
+_kinds = _Kinds()
+
+
+def is_own(filename: str) -> bool:
+    """Return whether the file is the project's: not Python's, not Django's, not an installed package's."""
+    return _kinds[filename] == OWN
+
+
+def emitting(frame: FrameType | None) -> Spot | None:
+    """Return the nearest spot in the project's own code at or above ``frame``.
+
+    Where there is none (a change made by the admin), the nearest one outside Django's database
+    and dispatch code. ``None`` when the stack holds neither.
+    """
+    fallback: Spot | None = None
+    kinds = _kinds
+    for _ in _STEPS:
+        if frame is None:
+            break
+        code = frame.f_code
+        kind = kinds[code.co_filename]
+        if not kind:  # OWN
+            return code, frame.f_lasti
+        if kind == ENTRY:
+            break
+        if kind == LIBRARY and fallback is None:
+            fallback = code, frame.f_lasti
+        frame = frame.f_back
+    return fallback
+
+
+def place(spot: Spot) -> Place:
+    """Return the line of a spot. It takes a walk through the code's table of lines: not for the hot path."""
+    code, offset = spot
+    line = code.co_firstlineno
+    for start, end, number in code.co_lines():
+        if start <= offset < end:
+            line = number or line
+            break
+    return code.co_filename, line, code.co_name
+
+
+def raised_at(traceback: TracebackType | None) -> list[Place]:
+    """Return the traceback's lines below Signalscope's own, outermost first, the middle cut when long."""
+    places: list[Place] = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not code.co_filename.startswith(_HERE):
+            places.append((code.co_filename, traceback.tb_lineno, code.co_name))
+        traceback = traceback.tb_next
+    if len(places) > _MAX_TRACEBACK:
+        half = _MAX_TRACEBACK // 2
+        cut = len(places) - 2 * half
+        places[half:-half] = [(f"<{cut} frames cut>", 0, "")]
+    return places
+
+
+def shown(filename: str) -> str:
+    """Return the file as a reader knows it: relative to the import path that holds it."""
+    best = ""
+    for root in (*_LIBRARIES, *sys.path, str(Path.cwd())):
+        if len(root) > len(best) and filename.startswith(root.rstrip("/") + "/"):
+            best = root.rstrip("/")
+    return filename[len(best) + 1 :] if best else filename

@@ -1,0 +1,154 @@
+"""How templates write values, and the links that Signalscope adds to the admin.
+
+Comes in: values of entries. Goes out: text and small fragments, always escaped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.template import Context, Library
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from .. import access, fragments, wording
+from ..flags import Flag
+from ..lanes import HEIGHT, WIDTH, Path
+from ..query import parse
+from ..rows import Row
+
+register = Library()
+
+register.filter("clock", wording.clock)
+register.filter("exact", wording.exact)
+register.filter("offset", wording.offset)
+register.filter("count", wording.count)
+register.filter("short", wording.short)
+register.filter("sender", wording.sender)
+register.filter("basename", wording.basename)
+register.filter("took", wording.took)
+
+
+@register.filter
+def many(number: int, words: str) -> str:
+    """Return ``3 queries`` for ``{{ 3|many:"query,queries" }}``; one word takes an ``s``."""
+    one, _, more = words.partition(",")
+    return wording.many(number, one, more)
+
+
+@register.filter
+def row_url(row: Row) -> str:
+    """Return the address of what a row shows; a row without an entry of its own has none."""
+    entry = row.bypass or row.emission
+    if entry is None or row.kind not in ("emission", "call", "bypass"):
+        return ""
+    return fragments.entry_url(entry, row.call_index if row.call else None)
+
+
+register.filter("own_page", fragments.entry_url)
+
+
+@register.filter
+def value_class(value: Any) -> str:
+    """Return the class that colours a value: ``val-none``, ``val-true``, ``val-num``, ``val-str``."""
+    if value is None:
+        return "val-none"
+    if isinstance(value, bool):
+        return "val-true" if value else "val-false"
+    return "val-num" if isinstance(value, int | float) else "val-str"
+
+
+@register.filter
+def python(value: Any) -> str:
+    """Return a payload's value as Python writes it, text in double quotes."""
+    if isinstance(value, str):
+        return '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
+    return repr(value)
+
+
+@register.simple_tag
+def glyph(family: str) -> SafeString:
+    """Return the glyph of a signal family."""
+    return format_html(
+        '<svg class="glyph fam-{0}" aria-hidden="true"><use href="#fam-{0}"/></svg>', family or "custom"
+    )
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """Return an icon of the sprite; decoration, unless ``label`` says what it means."""
+    if label:
+        return format_html('<svg class="ic" role="img" aria-label="{}"><use href="#{}"/></svg>', label, name)
+    return format_html('<svg class="ic" aria-hidden="true"><use href="#{}"/></svg>', name)
+
+
+@register.simple_tag
+def badges(flags: list[Flag], limit: int = 3) -> SafeString:
+    """Return the badges of a row: at most ``limit``, then how many more."""
+    if not flags:
+        return SafeString("")
+    shown = format_html_join("", "{}", ((_badge(flag),) for flag in flags[:limit]))
+    rest = flags[limit:]
+    if rest:
+        names = ", ".join(flag.label for flag in rest)
+        shown += format_html('<span class="badge" title="{}">+{}</span>', names, len(rest))
+    return format_html('<span class="flags">{}</span>', shown)
+
+
+@register.simple_tag
+def badge(flag: Flag) -> SafeString:
+    """Return one badge: icon and word."""
+    return _badge(flag)
+
+
+def _badge(flag: Flag) -> SafeString:
+    drawn = icon(flag.icon) if flag.icon else ""
+    return format_html(
+        '<span class="badge" data-flag="{}" title="{}">{}{}</span>', flag.name, flag.title, drawn, flag.label
+    )
+
+
+@register.simple_tag
+def lane(paths: list[Path]) -> SafeString:
+    """Return a trace's lane: one path for each look, in a box that stretches with the row."""
+    drawn = format_html_join("", '<path class="{} fam-{}" d="{}"/>', paths)
+    return format_html(
+        '<svg class="lane" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        WIDTH,
+        HEIGHT,
+        drawn,
+    )
+
+
+# --- in the admin --------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def signalscope_url(context: Context) -> str:
+    """Return the live page's address for a reader who may look; empty for everybody else."""
+    return _live_url(context)
+
+
+@register.simple_tag(takes_context=True)
+def signalscope_object_url(context: Context) -> str:
+    """Return the live page filtered to the object of an admin change form; empty where there is none."""
+    address = _live_url(context)
+    original, options = context.get("original"), context.get("opts")
+    key = getattr(original, "pk", None)
+    if not address or options is None or key is None:
+        return ""
+    query = parse("").with_term("sender", str(options.label), exact=True)
+    query = parse(query).with_term("pk", str(key))
+    return f"{address}?{urlencode({'q': query})}"
+
+
+def _live_url(context: Context) -> str:
+    user = getattr(context.get("request"), "user", None) or context.get("user")
+    if user is None or not access.allowed(user):
+        return ""
+    try:
+        return reverse("signalscope:live")
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,17 @@
+"""The addresses of the pages, for ``path("signals/", include("dashboard.urls"))``."""
+
+from django.urls import path
+
+from .views import emission, export, graph, live, trace
+
+app_name = "signalscope"
+
+urlpatterns = [
+    path("", live.live, name="live"),
+    path("rows/<str:trace>/", live.rows, name="rows"),
+    path("traces/<str:trace>/", trace.trace, name="trace"),
+    path("traces/<str:trace>/export/<str:format>/", export.export, name="export"),
+    path("emissions/<str:id>/", emission.emission, name="emission"),
+    path("graph/", graph.graph, name="graph"),
+    path("graph/nodes/<str:id>/", graph.node, name="node"),
+]

@@ -1,0 +1,1 @@
+"""One page, one module; what pages share stands beside them."""

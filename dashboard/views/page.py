@@ -1,0 +1,71 @@
+"""What all pages share: the bars around them, and telling htmx from the address bar.
+
+Comes in: a request and a page's own context. Goes out: the rendered page with navigation,
+readouts, scenarios and the health of the recording.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.module_loading import import_string
+
+from .. import conf, fragments, notices, pipeline, readouts
+from ..journal.base import Cursor, Extent, JournalError
+
+logger = logging.getLogger(__name__)
+
+NOWHERE = Cursor("none", 0)
+
+
+def wants_part(request: HttpRequest) -> bool:
+    """Return whether htmx asks for a part of the page."""
+    return (
+        request.headers.get("HX-Request") == "true"
+        and request.headers.get("HX-History-Restore-Request") != "true"
+    )
+
+
+def page(
+    request: HttpRequest, template: str, context: dict[str, Any], *, name: str, status: int = 200
+) -> HttpResponse:
+    """Render a whole page; ``name`` is the navigation's current entry."""
+    health = pipeline.health()
+    head, extent, error = _journal()
+    shared = {
+        "page": name,
+        "health": health,
+        "extent": extent,
+        "keep": conf.get().KEEP_ENTRIES,
+        "ignored": conf.get().IGNORE_SIGNALS,
+        "journal_error": error or health.error,
+        "readouts": readouts.readouts(seq=extent.newest, dropped=health.dropped),
+        "scenarios": scenarios(),
+        "quiet_socket": fragments.socket_url(fragments.NONE, ""),
+        "token": notices.token(head, ""),
+    }
+    return render(request, template, shared | context, status=status)
+
+
+def _journal() -> tuple[Cursor, Extent, str]:
+    try:
+        journal = pipeline.journal()
+        return journal.head(), journal.extent(), ""
+    except JournalError as error:
+        return NOWHERE, Extent(0, 0, 0), str(error)
+
+
+def scenarios() -> list[Any]:
+    """Return what ``SIGNALSCOPE["SCENARIOS"]`` offers: objects with ``title``, ``look_at`` and ``url``."""
+    path = getattr(conf.get(), "SCENARIOS", "")
+    if not path:
+        return []
+    try:
+        return list(import_string(path)())
+    except Exception:
+        # The page is worth more than its buttons; the system checks name a wrong path.
+        logger.exception("SIGNALSCOPE['SCENARIOS'] has the value %r, which gave no scenarios.", path)
+        return []

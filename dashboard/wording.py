@@ -1,0 +1,97 @@
+"""How numbers, times and names are written, the same on every page and in every frame.
+
+Comes in: microseconds, counts, datetimes, dotted names. Goes out: short text; a number always
+with its unit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.utils import timezone
+
+MICROSECOND = 1
+MILLISECOND = 1_000
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+
+TIMES = "\u00d7"
+"""The multiplication sign, before a count: loop x2."""
+
+
+class Took(NamedTuple):
+    """A duration as a row writes it: the number, and its unit beside it in smaller print."""
+
+    value: str
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.unit}"
+
+
+def took(us: float) -> Took:
+    """Return a duration: ms with one decimal below 100 ms, whole ms from there, seconds from 1 s."""
+    if us < 50:
+        return Took("<0.1" if us > 0 else "0.0", "ms")
+    if us < 99_950:
+        return Took(f"{us / MILLISECOND:.1f}", "ms")
+    if us < 999_500:
+        return Took(f"{us / MILLISECOND:.0f}", "ms")
+    if us < 99_950_000:
+        return Took(f"{us / SECOND:.1f}", "s")
+    if us < HOUR:
+        return Took(f"{us / MINUTE:.1f}", "min")
+    return Took(f"{us / HOUR:.1f}", "h")
+
+
+def offset(us: float) -> str:
+    """Return the time since a trace began: ms, with a unit only where it is another one."""
+    if abs(us) < 10 * SECOND:
+        return f"{us / MILLISECOND:+.1f}".replace("-0.0", "+0.0")
+    return f"{us / SECOND:+.1f}s" if abs(us) < 10 * MINUTE else f"{us / MINUTE:+.1f}m"
+
+
+def clock(at: datetime) -> str:
+    """Return the time of day in the project's time zone, to a tenth of a second."""
+    local = _local(at)
+    return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
+
+
+def exact(at: datetime) -> str:
+    """Return the moment with its date, its microseconds and its zone, for a hover."""
+    local = _local(at)
+    return f"{local:%Y-%m-%d %H:%M:%S.%f} {local.tzname() or ''}".rstrip()
+
+
+def _local(at: datetime) -> datetime:
+    # Not the zone that a request activated: a row is rendered once, for all readers and the socket.
+    return timezone.localtime(at, timezone.get_default_timezone())
+
+
+def count(number: int) -> str:
+    """Return a whole number with a comma for every thousand."""
+    return f"{number:,}"
+
+
+def many(number: int, one: str, more: str = "") -> str:
+    """Return ``1 query``, ``2 queries``: the count and the fitting word (``one`` + ``s`` unless given)."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def short(dotted: str) -> str:
+    """Return the last part of a dotted name."""
+    return dotted.rpartition(".")[2]
+
+
+def sender(label: str | None) -> str:
+    """Return a sender as a row shows it: labels of models whole, other classes by their own name."""
+    if label is None:
+        return "no sender"
+    return short(label) if label.count(".") > 2 else label
+
+
+def basename(path: str) -> str:
+    """Return a file's name without its folders."""
+    return path.rpartition("/")[2]

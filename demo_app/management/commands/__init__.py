@@ -1,0 +1,1 @@
+"""``scenario`` and ``seed_demo``."""

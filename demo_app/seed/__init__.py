@@ -1,0 +1,1 @@
+"""What a fresh magazine starts with: authors, articles and drawn pictures."""

@@ -1,0 +1,62 @@
+// Comes in: pulses. Goes out: the counts on the graph's nodes, kept up; now and then the whole drawing again from
+// the server, sooner when something was seen that it does not show yet.
+
+import { drawing, fetchInto, path } from "./drawing.js";
+import { onPulses } from "./pulses.js";
+
+const SOON = 1000;
+const LATER = 5000;
+const FADING = 15000;
+const LONGEST_FADING = 300000;
+
+let due = Infinity;
+let drawnAt = performance.now();
+let lastPulse = performance.now();
+let cost = 0;
+
+onPulses((paths) => {
+  const drawn = drawing();
+  if (!drawn) return;
+  lastPulse = performance.now();
+  let missing = "" in paths;
+  for (const [key, count] of Object.entries(paths)) {
+    if (!key) continue;
+    const touched = path(key, drawn);
+    missing ||= touched.missing;
+    for (const node of touched.nodes) add(node.element, count, Number(drawn.graph.dataset.window) || 1);
+    for (const edge of touched.edges) edge.element.classList.remove("is-idle");
+  }
+  due = Math.min(due, lastPulse + (missing ? SOON : LATER));
+});
+
+/** Worded as dashboard/graph/notes.py does. */
+function worded(count, perSecond) {
+  if (perSecond < 0.5) return `${count.toLocaleString("en")}×`;
+  return `${perSecond < 9.95 ? perSecond.toFixed(1) : Math.round(perSecond).toLocaleString("en")}/s`;
+}
+
+function add(element, more, window) {
+  const count = Number(element.dataset.count) + more;
+  element.dataset.count = count;
+  element.classList.remove("is-idle");
+  const text = element.querySelector(".live, .rate");
+  if (text) text.textContent = worded(count, count / window);
+}
+
+setInterval(() => {
+  const now = performance.now();
+  const view = document.getElementById("graph-view");
+  const isLive = document.documentElement.dataset.conn === "open" && !document.hidden;
+  if (!isLive || !view || now - drawnAt < cost * 20 || (now < due && !fades(now))) return;
+  due = Infinity;
+  drawnAt = now;
+  fetchInto(view, view.dataset.refresh, "outerHTML").then(() => {
+    cost = performance.now() - now;
+  });
+}, 500);
+
+/** Whether what was counted leaves the window by and by. */
+function fades(now) {
+  const window = Number(drawing()?.graph.dataset.window ?? 0) * 1000;
+  return window <= LONGEST_FADING && now - lastPulse < window + FADING && now - drawnAt > FADING;
+}

@@ -1,0 +1,1 @@
+"""Tests of the dashboard, the demo, and of how the project is made."""

@@ -1,0 +1,325 @@
+"""The websocket: who may listen, hello first, frames, and what happens when either side misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, cast
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.conf import settings as django_settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.test import Client as Browser
+
+from dashboard import consumers, pipeline
+from dashboard.causality import SUPPRESSED, current
+from dashboard.consumers import LiveConsumer
+from dashboard.journal.base import Journal, JournalError
+from dashboard.routing import websocket_application
+
+from .livepage import Page, traces
+
+STAFF = User(username="staff", is_staff=True)
+ADDRESS = "/ws/signals/?layout=tree"
+ORIGIN = (b"origin", b"http://localhost")
+
+
+@pytest.fixture
+def journal(journal_url: str) -> Iterator[Journal]:
+    yield pipeline.journal()
+    pipeline.stop()
+
+
+@pytest.fixture(autouse=True)
+async def quick(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Beats come at once, and nothing goes on after the test."""
+    monkeypatch.setattr("dashboard.following.BEAT_S", 0.01)
+    yield
+    for following in list(consumers._followings.values()):
+        while following._clients:
+            following.detach()
+    consumers._followings.clear()
+
+
+class Socket:
+    """A connection as a browser has it."""
+
+    def __init__(self, user: Any = STAFF, address: str = ADDRESS, application: Any = None) -> None:
+        self.page = Page()
+        self.wire = WebsocketCommunicator(application or LiveConsumer.as_asgi(), address)
+        if application is None:
+            cast("dict[str, Any]", self.wire.scope)["user"] = user
+
+    async def open(self, journal: Journal | None = None) -> None:
+        connected, _ = await self.wire.connect()
+        assert connected
+        if journal is not None:
+            await self.say(cursor=str(journal.head()))
+
+    async def say(self, **message: Any) -> None:
+        await self.wire.send_to(text_data=json.dumps(message))
+
+    async def hear(self, timeout_s: float = 3.0) -> str:
+        text = await self.wire.receive_from(timeout_s)
+        assert isinstance(text, str)
+        self.page.obey(text)
+        return text
+
+    async def hear_until(self, pattern: str) -> str:
+        async with asyncio.timeout(5):
+            while True:
+                text = await self.hear()
+                if re.search(pattern, text):
+                    return text
+
+    async def closed(self) -> int:
+        async with asyncio.timeout(5):
+            while True:
+                message = await self.wire.receive_output(3)
+                if message["type"] == "websocket.close":
+                    return int(message["code"])
+
+    async def leave(self) -> None:
+        await self.wire.disconnect()
+
+
+async def test_rows_arrive_after_the_hello_and_not_before(journal: Journal) -> None:
+    socket = Socket()
+    await socket.open()
+    journal.append(traces(1, 1))
+    assert await socket.wire.receive_nothing(0.2)
+    await socket.say(cursor=f"{journal.head().epoch}:0")
+    await socket.hear_until("/page/1/")
+    assert socket.page.traces == ["1"]
+    await socket.leave()
+
+
+async def test_the_filter_in_the_address_is_applied(journal: Journal) -> None:
+    socket = Socket(address="/ws/signals/?layout=tree&q=sender:demo_app.Tag")
+    await socket.open(journal)
+    journal.append(traces(1, 3))
+    journal.append(traces(4, 1, sender="demo_app.Tag"))
+    await socket.hear_until("/page/4/")
+    assert socket.page.traces == ["4"]
+    await socket.leave()
+
+
+async def test_a_filter_that_does_not_parse_filters_nothing(journal: Journal) -> None:
+    socket = Socket(address="/ws/signals/?q=is:nonsense")
+    await socket.open(journal)
+    journal.append(traces(1, 1))
+    await socket.hear_until("/page/1/")
+    await socket.leave()
+
+
+async def test_pause_and_resume_answer_at_once(journal: Journal) -> None:
+    socket = Socket()
+    await socket.open(journal)
+    await socket.hear()
+    await socket.say(action="pause")
+    text = await socket.hear()
+    assert 'id="paused"' in text
+    assert "Resume" in text
+    journal.append(traces(1, 2))
+    await socket.hear_until('id="waiting">2<')
+    await socket.say(action="resume")
+    await socket.hear_until("/page/2/")
+    assert socket.page.traces == ["2", "1"]
+    await socket.leave()
+
+
+@pytest.mark.parametrize("text", ["hello", "{}", "[1]", '{"cursor": "x"}', '{"cursor": "a:1", "shown": "<"}'])
+async def test_a_malformed_hello_is_told_so_and_closed_for_good(journal: Journal, text: str) -> None:
+    socket = Socket()
+    await socket.open()
+    await socket.wire.send_to(text_data=text)
+    assert "malformed" in await socket.hear()
+    assert await socket.closed() == consumers.MALFORMED
+
+
+async def test_bytes_instead_of_text_are_a_malformed_hello(journal: Journal) -> None:
+    socket = Socket()
+    await socket.open()
+    await socket.wire.send_to(bytes_data=b"\x00\xff")
+    assert await socket.closed() == consumers.MALFORMED
+
+
+async def test_a_message_that_is_not_understood_ends_the_connection(journal: Journal) -> None:
+    socket = Socket()
+    await socket.open(journal)
+    await socket.hear()
+    await socket.say(action="format c:")
+    await socket.hear_until("not understood")
+    assert await socket.closed() == consumers.MALFORMED
+
+
+async def test_silence_instead_of_a_hello_ends_the_connection(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "HELLO_S", 0.05)
+    socket = Socket()
+    await socket.open()
+    assert await socket.closed() == consumers.SILENT
+
+
+async def test_a_page_that_confirms_nothing_is_sent_no_more(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "MAX_UNANSWERED", 3)
+    socket = Socket()
+    await socket.open(journal)
+    for number in range(1, 12):
+        journal.append(traces(number, 1))
+        await asyncio.sleep(0.1)
+    for _ in range(3):
+        await socket.hear()
+    assert await socket.wire.receive_nothing(0.3)
+    await socket.say(action="ack", frame=3)
+    await socket.hear_until("/page/11/")
+    # What was not sent meanwhile came in one larger frame, and nothing is missing.
+    assert socket.page.traces == [str(n) for n in range(11, 0, -1)]
+    await socket.leave()
+
+
+async def test_a_hidden_page_is_sent_nothing_until_it_shows_again(journal: Journal) -> None:
+    socket = Socket()
+    await socket.open(journal)
+    await socket.hear()
+    await socket.say(action="hide")
+    await asyncio.sleep(0.05)
+    journal.append(traces(1, 2))
+    assert await socket.wire.receive_nothing(0.3)
+    await socket.say(action="show")
+    await socket.hear_until("/page/2/")
+    assert socket.page.traces == ["2", "1"]
+    await socket.leave()
+
+
+async def test_the_journals_trouble_is_shown_and_its_end_too(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket = Socket()
+    await socket.open(journal)
+    await socket.hear()
+    healthy = pipeline.health
+
+    def unwell() -> pipeline.Health:
+        return pipeline.Health(recording=True, error="The journal is on a <full> disk. Free some space.")
+
+    monkeypatch.setattr(pipeline, "health", unwell)
+    text = await socket.hear_until("full")
+    assert "&lt;full&gt;" in text
+    monkeypatch.setattr(pipeline, "health", healthy)
+    await socket.hear_until('id="journal-error" role="alert" hidden')
+    await socket.leave()
+
+
+async def test_a_journal_that_cannot_be_opened_says_so_and_lets_the_page_try_again(
+    journal_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise JournalError("The journal is no database: x. Delete it.")
+
+    monkeypatch.setattr(pipeline, "tail", broken)
+    socket = Socket()
+    await socket.open()
+    await socket.say(cursor="none:0")
+    assert "no database" in await socket.hear()
+    assert await socket.closed() == consumers.FAILED
+
+
+async def test_a_fault_of_ours_closes_with_a_code_that_reconnects(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def faulty(self: Any, now: float) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("dashboard.frames.Client.frame", faulty)
+    socket = Socket()
+    await socket.open(journal)
+    assert await socket.closed() == consumers.FAILED
+    assert "the page will reconnect" in caplog.text
+
+
+async def test_what_the_consumer_does_is_not_recorded(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    framed = asyncio.Event()
+
+    async def watching(self: Any, now: float) -> str:
+        seen.append(current.get())
+        framed.set()
+        return ""
+
+    monkeypatch.setattr("dashboard.frames.Client.frame", watching)
+    socket = Socket()
+    await socket.open(journal)
+    async with asyncio.timeout(3):
+        await framed.wait()
+    assert seen == [SUPPRESSED]
+    await socket.leave()
+
+
+async def test_the_shared_side_ends_with_the_last_page(journal: Journal) -> None:
+    first, second = Socket(), Socket()
+    await first.open(journal)
+    await second.open(journal)
+    await first.hear()
+    await second.hear()
+    (following,) = consumers._followings.values()
+    assert following._clients == 2
+    await first.leave()
+    await second.leave()
+    assert following._clients == 0
+    assert following._pump is None
+
+
+# --- who may listen --------------------------------------------------------------------------------
+
+
+async def test_a_stranger_is_told_to_sign_in(journal: Journal) -> None:
+    socket = Socket(user=AnonymousUser())
+    await socket.open()
+    assert "You are signed out" in await socket.hear()
+    assert await socket.closed() == consumers.LOGGED_OUT
+
+
+async def test_a_user_without_access_is_refused_for_good(journal: Journal) -> None:
+    socket = Socket(user=User(username="reader"))
+    await socket.open()
+    assert "may not look" in await socket.hear()
+    assert await socket.closed() == consumers.FORBIDDEN
+
+
+async def test_a_page_of_another_host_is_not_accepted(journal: Journal) -> None:
+    wire = WebsocketCommunicator(
+        websocket_application, ADDRESS, headers=[(b"origin", b"http://evil.example")]
+    )
+    connected, _ = await wire.connect()
+    assert not connected
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_session_decides_and_signing_out_ends_the_stream(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_S", 0.05)
+    user = await sync_to_async(User.objects.create_superuser)("ada", password="x")
+    browser = Browser()
+    await sync_to_async(browser.force_login)(user)
+    cookie = f"{django_settings.SESSION_COOKIE_NAME}={browser.session.session_key}"
+    headers = [ORIGIN, (b"cookie", cookie.encode())]
+    socket = Socket(application=websocket_application)
+    socket.wire = WebsocketCommunicator(websocket_application, ADDRESS, headers=headers)
+    await socket.open(journal)
+    journal.append(traces(1, 1))
+    await socket.hear_until("/page/1/")
+    await sync_to_async(SessionStore(browser.session.session_key).delete)()
+    await socket.hear_until("signed out")
+    assert await socket.closed() == consumers.LOGGED_OUT

@@ -1,0 +1,348 @@
+"""What a page is sent: every row once, every fragment with a target, however it comes and goes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard import following as following_module
+from dashboard import frames as frames_module
+from dashboard.digests import Digest, digest
+from dashboard.events import Entry, Gap
+from dashboard.fragments import FLAT, NONE
+from dashboard.hello import Act, Hello
+from dashboard.journal import open_journal
+from dashboard.journal.base import Cursor, Journal, JournalError
+from dashboard.query import Query
+
+from .livepage import Live, Page, eventually, traces
+from .samples import PROCESS, at, emission, origin
+
+ROWS = frames_module.ROWS
+
+
+@pytest.fixture
+async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Live]:
+    monkeypatch.setattr(following_module, "VITALS_S", 0)
+    url = f"sqlite:///{tmp_path / 'journal.sqlite3'}"
+    journal, follower = open_journal(url), open_journal(url)
+    made = Live(journal, follower)
+    made.following.attach()
+    await made.write([])
+    yield made
+    made.following.detach()
+    journal.close()
+    follower.close()
+
+
+async def test_a_new_trace_arrives_on_top_and_once(live: Live) -> None:
+    client, page = live.client(), Page()
+    await live.write(traces(1, 2))
+    await live.frame(client, page)
+    await live.write(traces(3, 1))
+    await live.frame(client, page)
+    assert page.traces == ["3", "2", "1"]
+    assert await live.frame(client) == ""
+
+
+async def test_a_trace_that_goes_on_is_changed_in_place(live: Live) -> None:
+    client, page = live.client(), Page()
+    opened, first, second, closed = traces(1, 1, size=2)
+    await live.write([opened, first])
+    await live.frame(client, page)
+    assert "running" in page.texts[page.batches[0][0]]
+    await live.write([second, closed])
+    text = await live.frame(client, page)
+    assert page.traces == ["1"]
+    assert "2 emissions" in page.texts[f"c-{1:032d}"]
+    assert "afterbegin" not in text
+
+
+async def test_what_finds_no_room_stands_in_one_row_that_opens_exactly_it(live: Live) -> None:
+    client, page = live.client(), Page()
+    before = live.journal.head().seq
+    await live.write(traces(1, ROWS + 12))
+    text = await live.frame(client, page)
+    assert page.traces == [str(n) for n in range(ROWS + 12, 12, -1)]
+    # The 13th trace is the oldest one shown; its first entry is the first that is not left out.
+    assert f"after={before}&amp;upto={before + 36}" in text
+    assert "+12 more traces" in text
+
+
+async def test_the_flat_layout_sends_emissions(live: Live) -> None:
+    client, page = live.client(layout=FLAT), Page()
+    await live.write(traces(1, 1, size=ROWS + 3))
+    text = await live.frame(client, page)
+    assert text.count("row-flat") == ROWS
+    assert "+3 more emissions" in text
+    assert f"{1:032d}-{ROWS + 2}" in text
+
+
+async def test_old_batches_are_deleted_and_kept_ones_are_not(live: Live) -> None:
+    client, page = live.client(), Page()
+    for start in range(1, 200, ROWS):
+        await live.write(traces(start, ROWS))
+        await live.frame(client, page)
+        if start == 1:
+            client.act(Act("keep", {f"{3:032d}"}))
+    assert len(page.traces) == 75
+    assert "3" in page.traces
+    assert str(1 + ROWS) not in page.traces
+
+
+async def test_only_what_the_filter_asks_for_is_sent(live: Live) -> None:
+    client, page = live.client("sender:demo_app.Tag"), Page()
+    await live.write(traces(1, 5), traces(6, 1, sender="demo_app.Tag"), traces(7, 5))
+    await live.frame(client, page)
+    assert page.traces == ["6"]
+    assert page.texts["matching"] == "matching 1 of 11"
+    assert page.texts["n-save"] == "11"
+
+
+async def test_a_paused_page_counts_and_shows_it_all_when_it_goes_on(live: Live) -> None:
+    client, page = live.client(), Page()
+    client.act(Act("pause"))
+    await live.write(traces(1, 3, size=2))
+    await live.frame(client, page)
+    assert page.traces == []
+    assert page.texts["waiting"] == "6"
+    assert page.texts["lamp"] == "paused · 6 waiting"
+    client.act(Act("resume"))
+    await live.frame(client, page)
+    assert page.traces == ["3", "2", "1"]
+    assert page.texts["lamp"] == "live"
+
+
+async def test_a_page_that_is_read_holds_new_rows_and_changes_those_it_shows(live: Live) -> None:
+    client, page = live.client(), Page()
+    opened, *rest = traces(1, 1, size=2)
+    await live.write([opened])
+    await live.frame(client, page)
+    client.act(Act("hold"))
+    await live.write(rest, traces(2, 4))
+    await live.frame(client, page)
+    assert page.traces == ["1"]
+    assert "2 emissions" in page.texts[f"c-{1:032d}"]
+    assert page.texts["pill"] == "4 new"
+    client.act(Act("release"))
+    await live.frame(client, page)
+    assert page.traces == ["5", "4", "3", "2", "1"]
+    assert page.texts["pill"] == ""
+
+
+async def test_a_cleared_page_is_empty_and_goes_on_with_what_comes(live: Live) -> None:
+    client, page = live.client(), Page()
+    await live.write(traces(1, 3))
+    await live.frame(client, page)
+    client.act(Act("clear"))
+    await live.frame(client, page)
+    assert page.traces == []
+    assert page.texts["void"].startswith("Cleared")
+    await live.write(traces(4, 1))
+    await live.frame(client, page)
+    assert page.traces == ["4"]
+    assert page.texts["void"] == ""
+
+
+async def test_nothing_is_lost_or_doubled_across_reconnections(live: Live) -> None:
+    page = Page()
+    client = live.client()
+    number = 1
+    for turn in range(12):
+        await live.write(traces(number, 3))
+        number += 3
+        await live.frame(client, page)
+        if turn % 3 == 2:
+            # Rows that were held back, or not even sent, when the connection broke.
+            client.act(Act("hold"))
+            await live.write(traces(number, 2))
+            number += 2
+            await live.frame(client)
+            client = live.client(hello=page.hello())
+    await live.frame(client, page)
+    assert page.traces == [str(n) for n in range(number - 1, 0, -1)]
+    assert page.texts["matching"] == f"matching {number - 1} of {number - 1}"
+
+
+async def test_a_trace_on_the_page_is_updated_after_a_reconnection(live: Live) -> None:
+    client, page = live.client(), Page()
+    opened, *rest = traces(1, 1)
+    await live.write([opened])
+    await live.frame(client, page)
+    again = live.client(hello=page.hello())
+    await live.write(rest)
+    await live.frame(again, page)
+    assert page.traces == ["1"]
+    assert "running" not in page.texts[f"c-{1:032d}"]
+
+
+async def test_a_trace_that_was_open_before_anybody_followed_is_shown_whole(live: Live) -> None:
+    old = origin("opened", 0, trace=f"{7:032d}", title="/long/")
+    live.following.detach()
+    live.journal.append([old, emission("e1", 1, trace=f"{7:032d}")])
+    live.following.attach()
+    await live.write([])
+    client, page = live.client(), Page()
+    await live.write([emission("e2", 2, trace=f"{7:032d}")])
+    await live.frame(client, page)
+    assert "/long/" in page.texts[page.batches[0][0]]
+    assert "2 emissions" in page.texts[page.batches[0][0]]
+
+
+async def test_another_life_of_the_journal_empties_the_list_first(live: Live) -> None:
+    client, page = live.client(), Page()
+    await live.write(traces(1, 3))
+    await live.frame(client, page)
+    stale = page.hello()
+    reborn = live.client(hello=Hello(Cursor("otherlife", 999), stale.tally, stale.shown))
+    await live.frame(reborn, page)
+    # The list was emptied, and what this life of the journal holds came once.
+    assert page.traces == ["3", "2", "1"]
+    assert page.texts["matching"] == "matching 3 of 3"
+
+
+async def test_a_page_read_from_the_journal_may_be_ahead_of_the_tail(live: Live) -> None:
+    await live.write(traces(1, 1))
+    head = live.following.head
+    client, page = live.client(hello=Hello(Cursor(head.epoch, head.seq + 3), shown=[("bp0", ["x"])])), Page()
+    assert "#rows" not in await live.frame(client, page)
+    await live.write(traces(2, 2))
+    await live.frame(client, page)
+    assert page.traces == ["3"]
+
+
+async def test_an_end_that_stays_lower_than_the_page_starts_it_over(live: Live) -> None:
+    await live.write(traces(1, 1))
+    client, page = live.client(hello=Hello(Cursor(live.following.head.epoch, 10**12))), Page()
+    for _ in range(6):
+        await live.frame(client, page)
+    assert page.traces == ["1"]
+
+
+async def test_a_client_far_behind_gets_a_row_that_fills_the_gap(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frames_module, "MAX_BEHIND", 100)
+    monkeypatch.setattr(frames_module, "STEP", 30)
+    start = live.journal.head()
+    await live.write(traces(1, 50))
+    client, page = live.client(hello=Hello(start)), Page()
+    text = await live.frame(client, page)
+    assert page.traces == [str(n) for n in range(50, 40, -1)]
+    assert f"after={start.seq}&amp;upto={start.seq + 120}" in text
+    assert "passed while this page was not following" in text
+
+
+async def test_a_client_that_is_behind_catches_up_in_steps_before_it_shows_rows(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_module, "STEP", 40)
+    start = live.journal.head()
+    await live.write(traces(1, 50))
+    client, page = live.client(hello=Hello(start)), Page()
+    for _ in range(8):
+        await live.frame(client, page)
+    assert page.traces == [str(n) for n in range(50, 50 - ROWS, -1)]
+    assert page.texts["matching"] == "matching 50 of 50"
+    assert len(page.batches) == 1
+
+
+async def test_dropped_entries_are_a_row_of_their_own(live: Live) -> None:
+    client, page = live.client("is:error"), Page()
+    await live.write([Gap(at=at(1), dropped=412, reason="the buffer was full", process=PROCESS)])
+    await live.frame(client, page)
+    assert "412 emissions dropped in pid 4711 on web-1: the buffer was full" in page.texts[page.batches[0][0]]
+
+
+async def test_names_with_markup_are_escaped(live: Live) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    named: list[Entry] = [
+        origin("opened", trace="a" * 32, title=evil, verb=evil),
+        emission(
+            "e1", trace="a" * 32, sender=evil, signal=f"x.{evil}", family=f'"{evil}', payload={evil: evil}
+        ),
+        origin("closed", 9, trace="a" * 32, title=evil, user=evil, status=evil, view=evil),
+    ]
+    for layout in ("tree", FLAT):
+        client, page = live.client(layout=layout), Page()
+        await live.write(named)
+        text = await live.frame(client, page)
+        assert "&lt;img" in text
+        assert "<img" not in text
+        assert 'fam-"' not in text
+
+
+async def test_a_page_without_rows_gets_numbers_alone(live: Live) -> None:
+    client, page = live.client(layout=NONE), Page()
+    await live.write(traces(1, 3))
+    text = await live.frame(client, page)
+    assert page.traces == []
+    assert page.texts["seq"] == str(live.journal.head().seq)
+    assert "matching" not in text
+    # Not even another life of the journal sends it what it has no place for.
+    text = await live.frame(live.client(layout=NONE, hello=Hello(Cursor("otherlife", 3))))
+    assert "#rows" not in text
+    assert 'id="void"' not in text
+
+
+async def test_numbers_come_at_most_twice_a_second_and_only_when_they_changed(live: Live) -> None:
+    client = live.client()
+    await live.write(traces(1, 1))
+    first = await client.frame(1.0)
+    assert 'id="seq"' in first
+    await live.write(traces(2, 1))
+    assert 'id="seq"' not in await client.frame(1.1)
+    assert 'id="seq"' in await client.frame(1.6)
+    assert await client.frame(2.6) == ""
+
+
+async def test_a_journal_that_fails_while_a_trace_is_read_loses_no_row(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, page = live.client(), Page()
+    reader: Callable[..., list[Entry]] = live.journal.read_trace
+
+    def broken(*arguments: object) -> list[Entry]:
+        raise JournalError("The journal is locked: x. Wait.")
+
+    live.following._read_trace = broken
+    await live.write([emission("e1", trace="a" * 32)])
+    with pytest.raises(JournalError):
+        await live.frame(client)
+    live.following._read_trace = reader
+    await live.frame(client, page)
+    assert [ids for _, ids in page.batches] == [[f"c-{'a' * 32}"]]
+
+
+async def test_clients_with_one_filter_share_the_work(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(entries: Sequence[Entry], query: Query, *rest: Any) -> Digest:
+        made.append(str(query))
+        return digest(entries, query, *rest)
+
+    monkeypatch.setattr(following_module, "digest", counted)
+    clients = [live.client() for _ in range(20)] + [live.client("is:error")]
+    await live.write(traces(1, 30))
+    for client in clients:
+        await live.frame(client)
+    assert sorted(made) == ["", "is:error"]
+
+
+async def test_the_shared_side_follows_only_while_somebody_is_there(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'alone.sqlite3'}"
+    journal: Journal = open_journal(url)
+    live = Live(journal, open_journal(url))
+    tail = live.following.tail
+    live.following.attach()
+    live.following.attach()
+    live.following.detach()
+    await live.write(traces(1, 1))
+    await eventually(lambda: tail.reaches(journal.head().seq))
+    live.following.detach()
+    assert not tail.reaches(journal.head().seq)
+    tail.close()
+    journal.close()

@@ -1,0 +1,327 @@
+"""What every journal must do. A new journal joins by adding its opener to ``OPENERS``.
+
+Comes in: a journal's opener. Goes out: the contract of ``dashboard.journal.base``, as tests.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard import events
+from dashboard.events import Emission, Entry, Gap, Instance, Unknown
+from dashboard.journal import Cursor, Extent, Journal, JournalError, open_journal, pack
+
+from .samples import NOON, TRACE, admin_add, boom, call, emission, origin
+
+Opener = Callable[[], Journal]
+
+
+def sqlite_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'journal.sqlite3'}"
+
+
+OPENERS = {"sqlite": sqlite_url}
+
+
+@pytest.fixture(params=[*OPENERS])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+    """Return what opens the same journal again and again, as processes do."""
+    url = OPENERS[request.param](tmp_path)
+    opened: list[Journal] = []
+
+    def open_one() -> Journal:
+        opened.append(open_journal(url))
+        return opened[-1]
+
+    yield open_one
+    for journal in opened:
+        journal.close()
+
+
+@pytest.fixture
+def journal(opener: Opener) -> Journal:
+    return opener()
+
+
+def many(count: int, **fields: Any) -> list[Entry]:
+    return [emission(f"e{number}", number, **fields) for number in range(1, count + 1)]
+
+
+def seqs(entries: list[Entry]) -> list[int]:
+    return [entry.seq for entry in entries]
+
+
+def ids(entries: list[Entry]) -> list[str]:
+    return [entry.id for entry in entries if isinstance(entry, Emission)]
+
+
+def test_a_new_journal_is_empty_and_has_an_epoch(journal: Journal) -> None:
+    head = journal.head()
+    assert head.seq == 0
+    assert head.epoch.isalnum()
+    assert journal.extent() == Extent(0, 0, 0)
+    assert journal.read(0, 10) == []
+    assert journal.read_back(None, 10) == []
+    assert journal.read_trace(TRACE, 10) == []
+    assert journal.find_emission("e1") is None
+    assert journal.prune(0) == 0
+
+
+def test_what_is_appended_is_read_back_equal(journal: Journal) -> None:
+    written = [*admin_add(), Gap(at=NOON, dropped=7, reason="a reason", until=NOON)]
+    assert journal.append(written) == len(written)
+    read = journal.read(0, 100)
+    assert seqs(read) == list(range(1, len(written) + 1))
+    for before, after in zip(written, read, strict=True):
+        after.seq = 0
+        assert after == before
+
+
+def test_append_returns_the_newest_seq_and_appending_nothing_changes_nothing(journal: Journal) -> None:
+    assert journal.append(many(3)) == 3
+    assert journal.append(many(2)) == 5
+    assert journal.append([]) == 5
+    assert journal.head().seq == 5
+
+
+def test_a_large_batch_keeps_its_order(journal: Journal) -> None:
+    journal.append(many(3_000))
+    assert ids(journal.read(0, 5_000)) == [f"e{number}" for number in range(1, 3_001)]
+
+
+def test_hostile_text_comes_back_as_it_was(journal: Journal) -> None:
+    text = "<script>'\";\\ \x00 \x1e \n é \u2028 😀" * 50
+    journal.append(
+        [emission(text, payload={text: text}, instance=Instance(pk=text), trace=text, sender=text)]
+    )
+    (read,) = journal.read(0, 1)
+    assert isinstance(read, Emission)
+    assert read.id == read.trace == read.sender == text
+    assert read.payload == {text: text}
+
+
+def test_a_long_body_comes_back_whole(journal: Journal) -> None:
+    journal.append([emission(payload={"value": "x" * 10_000_000})])
+    (read,) = journal.read(0, 1)
+    assert isinstance(read, Emission)
+    assert len(read.payload["value"]) == 10_000_000
+
+
+def test_an_entry_of_a_newer_version_is_kept_as_it_stands(journal: Journal) -> None:
+    newer = events.decode(
+        b'{"kind": "hologram", "at": "2026-01-01T12:00:00Z", "trace": "t", "depth": [1, {}]}'
+    )
+    journal.append([newer])
+    (read,) = journal.read(0, 1)
+    assert isinstance(read, Unknown)
+    assert read.kind == "hologram"
+    assert read.body["depth"] == [1, {}]
+    assert seqs(journal.read_trace("t", 10)) == [1]
+    assert seqs(journal.read_kind("hologram", None, 10)) == [1]
+
+
+def test_a_value_that_json_cannot_express_is_refused_and_nothing_is_stored(journal: Journal) -> None:
+    with pytest.raises(TypeError):
+        journal.append([emission("e1"), emission("e2", payload={"value": object()})])
+    assert journal.head().seq == 0
+
+
+def test_read_pages_forward_without_loss_or_overlap(journal: Journal) -> None:
+    journal.append(many(10))
+    pages = [seqs(journal.read(after, 4)) for after in (0, 4, 8, 10)]
+    assert pages == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10], []]
+
+
+def test_read_back_pages_from_the_end(journal: Journal) -> None:
+    journal.append(many(10))
+    assert seqs(journal.read_back(None, 4)) == [10, 9, 8, 7]
+    assert seqs(journal.read_back(7, 4)) == [6, 5, 4, 3]
+    assert seqs(journal.read_back(1, 4)) == []
+
+
+def test_read_trace_gives_one_trace_oldest_first(journal: Journal) -> None:
+    journal.append([emission(f"e{number}", trace="ab"[number % 2] * 32) for number in range(10)])
+    assert ids(journal.read_trace("a" * 32, 100)) == ["e0", "e2", "e4", "e6", "e8"]
+    assert ids(journal.read_trace("b" * 32, 2)) == ["e1", "e3"]
+    assert ids(journal.read_trace("b" * 32, 2, after=4)) == ["e5", "e7"]
+
+
+def test_find_emission_finds_it_by_id(journal: Journal) -> None:
+    journal.append(admin_add())
+    found = journal.find_emission("e3")
+    assert found is not None
+    assert (found.id, found.seq, len(found.calls)) == ("e3", 5, 2)
+    assert journal.find_emission("e99") is None
+
+
+def test_read_object_finds_the_signals_of_one_object(journal: Journal) -> None:
+    journal.append(
+        [
+            emission("saved", instance=Instance(pk="42")),
+            emission("other", instance=Instance(pk="43")),
+            emission(
+                "tagged", sender="demo_app.Post.tags", instance=Instance(pk="42", model="demo_app.Post")
+            ),
+            emission("comment", sender="demo_app.Comment", instance=Instance(pk="42")),
+            emission("new", instance=Instance(pk=None)),
+            emission("unrelated", instance=None),
+        ]
+    )
+    assert ids(journal.read_object("demo_app.Post", "42", None, 10)) == ["tagged", "saved"]
+    assert ids(journal.read_object("demo_app.Post", "42", 3, 10)) == ["saved"]
+    assert ids(journal.read_object("demo_app.Post", "42", None, 1)) == ["tagged"]
+    assert journal.read_object("demo_app.Post", "44", None, 10) == []
+
+
+def test_read_kind_gives_entries_of_one_kind_newest_first(journal: Journal) -> None:
+    journal.append([*admin_add(), *admin_add()])
+    assert seqs(journal.read_kind("origin", None, 10)) == [14, 8, 7, 1]
+    assert seqs(journal.read_kind("origin", 14, 2)) == [8, 7]
+    assert seqs(journal.read_kind("emission", 5, 10)) == [4, 3, 2]
+    assert journal.read_kind("gap", None, 10) == []
+
+
+def test_packing_tells_what_failed() -> None:
+    assert pack(emission(calls=[call(), call(outcome="raised", error=boom())])).failed == 1
+    assert pack(emission(calls=[call()])).failed == 0
+    assert pack(origin("closed", error="ValueError")).failed == 1
+    assert pack(origin("closed")).failed == 0
+
+
+def test_packing_keeps_the_time_to_the_microsecond() -> None:
+    moment = datetime(2026, 11, 20, 10, 11, 12, 131415, tzinfo=UTC)
+    assert pack(emission(at=moment)).at_us == int(moment.timestamp()) * 1_000_000 + 131415
+
+
+def test_two_readers_see_the_same_order(opener: Opener) -> None:
+    one, other = opener(), opener()
+    for number in range(5):
+        (one, other)[number % 2].append([emission(f"e{number}")])
+    assert ids(one.read(0, 10)) == ids(other.read(0, 10)) == ["e0", "e1", "e2", "e3", "e4"]
+    assert one.head() == other.head()
+
+
+def test_the_epoch_outlives_closing_and_pruning(opener: Opener) -> None:
+    first = opener()
+    epoch = first.head().epoch
+    first.append(many(5))
+    first.prune(0)
+    first.close()
+    again = opener()
+    assert again.head() == Cursor(epoch, 5)
+    assert again.extent() == Extent(0, 0, 0)
+
+
+def test_a_seq_is_never_given_twice(journal: Journal) -> None:
+    journal.append(many(5))
+    assert journal.prune(0) == 5
+    assert journal.append(many(1)) == 6
+    assert seqs(journal.read(0, 10)) == [6]
+
+
+def test_changed_is_true_first_and_then_only_after_an_append(opener: Opener) -> None:
+    reader, writer = opener(), opener()
+    assert reader.changed()
+    assert not reader.changed()
+    writer.append(many(1))
+    assert reader.changed()
+    assert not reader.changed()
+    reader.append(many(1))
+    assert reader.changed(), "its own append is a change too: another thread may have made it"
+    assert not reader.changed()
+
+
+def test_reading_is_no_change(opener: Opener) -> None:
+    reader, other = opener(), opener()
+    other.append(many(3))
+    reader.changed()
+    other.read(0, 10)
+    other.head()
+    assert not reader.changed()
+
+
+def test_prune_keeps_the_newest_in_chunks(journal: Journal) -> None:
+    journal.append(many(25))
+    assert [journal.prune(10, chunk=6) for _ in range(4)] == [6, 6, 3, 0]
+    assert seqs(journal.read(0, 100)) == list(range(16, 26))
+    assert journal.extent() == Extent(16, 25, 10)
+    assert journal.head().seq == 25
+
+
+def test_prune_by_age_deletes_what_is_older(journal: Journal) -> None:
+    now = datetime.now(UTC)
+    old = [emission(f"old{n}", at=now - timedelta(hours=1)) for n in range(5)]
+    journal.append([*old, *[emission(f"new{n}", at=now) for n in range(3)]])
+    assert journal.prune(100, older_than_s=7200) == 0
+    assert [journal.prune(100, older_than_s=600, chunk=3) for _ in range(3)] == [3, 2, 0]
+    assert ids(journal.read(0, 10)) == ["new0", "new1", "new2"]
+
+
+def test_a_pruned_entry_is_no_longer_found(journal: Journal) -> None:
+    journal.append(many(2))
+    journal.prune(1)
+    assert journal.find_emission("e1") is None
+    assert ids(journal.read_trace(TRACE, 10)) == ["e2"]
+    assert ids(journal.read_object("demo_app.Post", "42", None, 10)) == ["e2"]
+
+
+def test_one_journal_serves_several_threads_at_once(journal: Journal) -> None:
+    errors: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            for number in range(20):
+                journal.append([emission(f"{name}-{number}", trace=name)])
+                assert len(journal.read_trace(name, 100)) == number + 1
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(uuid.uuid4().hex,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert journal.extent() == Extent(1, 120, 120)
+
+
+def test_closing_twice_is_fine_and_a_closed_journal_says_so(journal: Journal) -> None:
+    journal.append(many(1))
+    journal.close()
+    journal.close()
+    with pytest.raises(JournalError, match="closed"):
+        journal.head()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "journal.sqlite3", "mysql://host/name", "sqlite:///", "sqlite:///:memory:"]
+)
+def test_a_url_of_no_journal_is_refused_with_the_remedy(url: str) -> None:
+    with pytest.raises(JournalError) as caught:
+        open_journal(url)
+    assert repr(url) in str(caught.value)
+    assert "Write sqlite:///" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cursor"),
+    [
+        ("ab12:7", Cursor("ab12", 7)),
+        ("ab12:", None),
+        (":7", None),
+        ("", None),
+        ("a b:7", None),
+        ("ab:-1", None),
+    ],
+)
+def test_a_cursor_is_parsed_or_refused(text: str, cursor: Cursor | None) -> None:
+    assert Cursor.parse(text) == cursor
+    if cursor is not None:
+        assert str(cursor) == text
