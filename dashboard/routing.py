@@ -15,8 +15,8 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import path
 
 from .causality import suppressed
-from .consumers import LiveConsumer
-from .fragments import SOCKET
+from .stream.consumers import LiveConsumer
+from .stream.fragments import SOCKET
 
 websocket_urlpatterns: list[Any] = [path(SOCKET, cast("Any", LiveConsumer.as_asgi()))]
 

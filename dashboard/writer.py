@@ -238,22 +238,33 @@ class Writer:
                 self._journal = self._journal_factory()
             self._journal.append_packed(self._packed)
         except JournalError as error:
-            self.error = str(error)
-            self._retry_s = min(max(self._retry_s * 2, RETRY_FIRST_S), RETRY_LONGEST_S)
-            return False
-        except Exception as error:  # noqa: BLE001  (not the journal's state: retried, it would block the rest)
+            return self._retry_later(str(error))
+        except Exception as error:  # noqa: BLE001  (not the journal's state: kept, it would block the rest)
             self._refused(error)
+            return self._retry_later(
+                f"The journal refused a batch: {type(error).__name__}: {error}. "
+                "It is counted as lost: report this as a fault of Signalscope."
+            )
         self.written += len(self._packed)
         self._packed = []
         self._retry_s = 0.0
         self.error = None
         return True
 
+    def _retry_later(self, error: str) -> bool:
+        self.error = error
+        self._retry_s = min(max(self._retry_s * 2, RETRY_FIRST_S), RETRY_LONGEST_S)
+        return False
+
     def _refused(self, error: Exception) -> None:
-        lost, self._packed = len(self._packed), []
-        self._lose(lost, f"They could not be stored: {type(error).__name__}.", error)
+        """Give the batch up, but not what it says about earlier losses."""
+        gaps = [packed for packed in self._packed if packed.kind == "gap"]
+        self._lose(len(self._packed) - len(gaps), f"They could not be stored: {type(error).__name__}.", error)
+        self._packed = gaps
 
     def _lose(self, events: int, reason: str, error: Exception) -> None:
+        if not events:
+            return
         if not self.faults:
             logger.error("Signalscope lost events; further ones are only counted.", exc_info=error)
         self.faults += events

@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 from typing import Any
 
 from dashboard.events import Entry
-from dashboard.following import Following
-from dashboard.fragments import TREE
-from dashboard.frames import Client
-from dashboard.hello import Hello
 from dashboard.journal.base import Cursor, Journal
 from dashboard.query import parse
-from dashboard.readouts import CHANNELS
+from dashboard.stream.following import Following
+from dashboard.stream.fragments import TREE
+from dashboard.stream.frames import Client
+from dashboard.stream.hello import Hello
+from dashboard.stream.readouts import CHANNELS
 from dashboard.tail import Tail
 
 from .samples import call, emission, origin

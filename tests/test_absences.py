@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.absences import Absence, absences
 from dashboard.events import Emission
 from dashboard.registrations import COLLECTED, Registration
+from dashboard.traces.absences import Absence, absences
 
 from .samples import POST_SAVE, boom, call, emission
 

@@ -16,11 +16,12 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client as Browser
 
-from dashboard import consumers, pipeline
+from dashboard import pipeline
 from dashboard.causality import SUPPRESSED, current
-from dashboard.consumers import LiveConsumer
 from dashboard.journal.base import Journal, JournalError
 from dashboard.routing import websocket_application
+from dashboard.stream import consumers
+from dashboard.stream.consumers import LiveConsumer
 
 from .livepage import Page, traces
 
@@ -38,7 +39,7 @@ def journal(journal_url: str) -> Iterator[Journal]:
 @pytest.fixture(autouse=True)
 async def quick(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Beats come at once, and nothing goes on after the test."""
-    monkeypatch.setattr("dashboard.following.BEAT_S", 0.01)
+    monkeypatch.setattr("dashboard.stream.following.BEAT_S", 0.01)
     yield
     for following in list(consumers._followings.values()):
         while following._clients:
@@ -126,7 +127,7 @@ async def test_pause_and_resume_answer_at_once(journal: Journal) -> None:
     assert 'id="paused"' in text
     assert "Resume" in text
     journal.append(traces(1, 2))
-    await socket.hear_until('id="waiting">2<')
+    await socket.hear_until('id="waiting">2 emissions<')
     await socket.say(action="resume")
     await socket.hear_until("/page/2/")
     assert socket.page.traces == ["2", "1"]
@@ -239,7 +240,7 @@ async def test_a_fault_of_ours_closes_with_a_code_that_reconnects(
     async def faulty(self: Any, now: float) -> str:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("dashboard.frames.Client.frame", faulty)
+    monkeypatch.setattr("dashboard.stream.frames.Client.frame", faulty)
     socket = Socket()
     await socket.open(journal)
     assert await socket.closed() == consumers.FAILED
@@ -257,7 +258,7 @@ async def test_what_the_consumer_does_is_not_recorded(
         framed.set()
         return ""
 
-    monkeypatch.setattr("dashboard.frames.Client.frame", watching)
+    monkeypatch.setattr("dashboard.stream.frames.Client.frame", watching)
     socket = Socket()
     await socket.open(journal)
     async with asyncio.timeout(3):

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from dashboard import following as following_module
-from dashboard import frames as frames_module
-from dashboard.digests import Digest, digest
 from dashboard.events import Entry, Gap
-from dashboard.fragments import FLAT, NONE
-from dashboard.hello import Act, Hello
 from dashboard.journal import open_journal
 from dashboard.journal.base import Cursor, Journal, JournalError
 from dashboard.query import Query
+from dashboard.stream import following as following_module
+from dashboard.stream import frames as frames_module
+from dashboard.stream.digests import Digest, digest
+from dashboard.stream.fragments import FLAT, NONE
+from dashboard.stream.hello import Act, Hello
 
 from .livepage import Live, Page, eventually, traces
 from .samples import PROCESS, at, emission, origin
@@ -108,7 +108,7 @@ async def test_a_paused_page_counts_and_shows_it_all_when_it_goes_on(live: Live)
     await live.write(traces(1, 3, size=2))
     await live.frame(client, page)
     assert page.traces == []
-    assert page.texts["waiting"] == "6"
+    assert page.texts["waiting"] == "6 emissions"
     assert page.texts["lamp"] == "paused · 6 waiting"
     client.act(Act("resume"))
     await live.frame(client, page)

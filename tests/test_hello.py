@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from dashboard.hello import ACTS, MAX_KEPT, MAX_MESSAGE, MAX_ROWS, act_of, hello_of
-from dashboard.holdings import ROWS, Holdings
 from dashboard.journal.base import Cursor
+from dashboard.stream.hello import ACTS, MAX_KEPT, MAX_MESSAGE, MAX_ROWS, act_of, hello_of
+from dashboard.stream.holdings import ROWS, Holdings
 
 
 def test_a_hello_says_up_to_where_the_page_is_and_what_it_shows() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.digests import MAX_TRACES, Digest, digest
 from dashboard.events import Bypass, Entry, Gap, Outcome
 from dashboard.journal import open_journal
 from dashboard.journal.base import Journal
-from dashboard.lookback import CHUNK, MAX_LOOKED, look_back
 from dashboard.query import Query, parse
+from dashboard.stream.digests import MAX_TRACES, Digest, digest
+from dashboard.stream.lookback import CHUNK, MAX_LOOKED, look_back
 
 from .samples import PROCESS, TRACE, admin_add, at, boom, call, emission, origin
 

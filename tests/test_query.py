@@ -9,28 +9,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.events import (
-    Bypass,
-    Effect,
-    Emission,
-    Entry,
-    Gap,
-    Instance,
-    Outcome,
-    Site,
-    Statement,
-    Unknown,
-)
-from dashboard.query import (
-    FLAGS,
-    KEYS,
-    MAX_DEPTH,
-    MAX_LENGTH,
-    MAX_TERMS,
-    Query,
-    QuerySyntaxError,
-    parse,
-)
+from dashboard.events import Bypass, Effect, Emission, Entry, Gap, Instance, Outcome, Site, Statement, Unknown
+from dashboard.query import FLAGS, KEYS, MAX_DEPTH, MAX_LENGTH, MAX_TERMS, Query, QuerySyntaxError, parse
 
 from .samples import NOON, PRE_SAVE, PROCESS, TRACE, at, boom, call, emission, origin
 

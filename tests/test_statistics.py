@@ -5,16 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.events import Cause, Entry, Gap, Origin, Unknown
-from dashboard.statistics import (
-    Figures,
-    Pulses,
-    Sample,
-    collect,
-    origin_label,
-    orphans,
-    pulse_key,
-    route_of,
-)
+from dashboard.statistics import Figures, Pulses, Sample, collect, origin_label, orphans, pulse_key, route_of
 
 from .samples import NOON, POST_SAVE, PRE_SAVE, TRACE, admin_add, at, boom, call, emission, origin
 

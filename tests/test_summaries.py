@@ -7,8 +7,8 @@ import re
 import pytest
 
 from dashboard.events import Bypass, Cause, Entry, Gap, Outcome
-from dashboard.lanes import BARS, HEIGHT, WIDTH, Lane, Path
-from dashboard.summaries import TraceSummary, microseconds, summarise
+from dashboard.traces.lanes import BARS, HEIGHT, WIDTH, Lane, Path
+from dashboard.traces.summaries import TraceSummary, microseconds, summarise
 
 from .samples import PROCESS, TRACE, admin_add, at, boom, call, emission, origin
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.events import Cause, Emission, Entry
-from dashboard.traces import assemble
+from dashboard.traces.tree import assemble
 
 from .samples import admin_add, call, emission, origin
 

@@ -14,10 +14,11 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from dashboard import lookback, pipeline
+from dashboard import pipeline
 from dashboard.events import Cause, Gap
 from dashboard.journal import open_journal
 from dashboard.journal.base import Journal, JournalError
+from dashboard.stream import lookback
 from dashboard.views import live as views
 from dashboard.views.emission import emission as emission_view
 

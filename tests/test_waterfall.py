@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from dashboard.events import Bypass, Cause, Effect, Emission, Entry, Outcome, Raised, Statement, Transaction
-from dashboard.fates import Fates, flags_of_call
-from dashboard.loops import FIRST, LAST, spelled
-from dashboard.overview import overview, ruler
-from dashboard.timing import critical_path, own_us, totals
-from dashboard.traces import Sieve, TraceTree, assemble
+from dashboard.traces.fates import Fates, flags_of_call
+from dashboard.traces.loops import FIRST, LAST, spelled
+from dashboard.traces.overview import overview, ruler
+from dashboard.traces.timing import critical_path, own_us, totals
+from dashboard.traces.tree import Sieve, TraceTree, assemble
 
 from .samples import TRACE, admin_add, at, call, emission, origin
 

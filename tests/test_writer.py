@@ -294,11 +294,14 @@ def test_a_batch_that_the_journal_cannot_take_is_not_in_the_way_of_the_next(
     writer = make()
     journal.failure = OverflowError("a test")
     writer.push(1)
-    eventually(lambda: writer.faults == 1)
+    eventually(lambda: len(journal.suppressed) >= 3)
+    assert "OverflowError: a test" in str(writer.error)
     journal.failure = None
     writer.push(2)
     writer.stop(10)
     assert ids(reader) == ["e2"]
+    assert writer.faults == 1
+    assert writer.error is None
     assert [(gap.dropped, gap.reason) for gap in gaps(reader)] == [
         (1, "They could not be stored: OverflowError.")
     ]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..events import Entry
-from ..summaries import summarise
+from ..traces.summaries import summarise
 from . import chrome, json, otlp
 
 _LONGEST = 60

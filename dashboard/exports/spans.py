@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
-from ..branches import Leaf, Node
 from ..events import Bypass, Call, Emission, Entry, Origin, Outcome, Process, Statement
-from ..summaries import TraceSummary
-from ..traces import TraceTree, assemble
+from ..traces.branches import Leaf, Node
+from ..traces.summaries import TraceSummary
+from ..traces.tree import TraceTree, assemble
 
 MAX_QUERIES = 200
 """So many queries of one call become spans; their number and their time stand on the call."""

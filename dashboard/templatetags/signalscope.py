@@ -13,11 +13,12 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from .. import access, fragments, wording
-from ..flags import Flag
-from ..lanes import HEIGHT, WIDTH, Path
+from .. import access, wording
 from ..query import parse
-from ..rows import Row
+from ..stream import fragments
+from ..traces.flags import Flag
+from ..traces.lanes import HEIGHT, WIDTH, Path
+from ..traces.rows import Row
 
 register = Library()
 

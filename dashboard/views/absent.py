@@ -10,10 +10,10 @@ import os
 import socket
 from typing import Any
 
-from ..absences import absences
 from ..events import Emission
 from ..journal.base import Journal
 from ..registrations import registrations
+from ..traces.absences import absences
 
 LOOK_BACK = 1_000
 """So many entries before the emission are searched for receivers that ran then and are gone now."""

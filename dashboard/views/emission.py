@@ -14,17 +14,19 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from .. import conf, flags, fragments, loops, pipeline, wording
+from .. import conf, pipeline, wording
 from ..events import Bypass, Call, Effect, Emission, Entry, Origin, Outcome, Statement
-from ..fates import Fate, Fates, flags_of, flags_of_call, stays
-from ..flags import Flag
-from ..fragments import TREE
 from ..journal.base import Journal, JournalError
 from ..query import parse
-from ..rows import bypass_text
+from ..query.selection import Sent, is_sent
 from ..security import guarded
-from ..selection import Sent, is_sent
-from ..summaries import microseconds
+from ..stream import fragments
+from ..stream.fragments import TREE
+from ..traces import flags, loops
+from ..traces.fates import Fate, Fates, flags_of, flags_of_call, stays
+from ..traces.flags import Flag
+from ..traces.rows import bypass_text
+from ..traces.summaries import microseconds
 from .absent import absent
 from .page import page, wants_part
 

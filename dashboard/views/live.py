@@ -13,16 +13,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
-from .. import conf, fragments, notices, pipeline, readouts
+from .. import conf, pipeline
 from ..events import Origin
-from ..fragments import FLAT, TREE, WINDOW
 from ..journal.base import Cursor, JournalError
-from ..lookback import Found, look_back
 from ..query import Query, QuerySyntaxError, Term, parse
 from ..query.nodes import Or
+from ..query.selection import Sent
 from ..security import guarded
-from ..selection import Sent
-from ..traces import Matches, assemble
+from ..stream import fragments, notices, readouts
+from ..stream.fragments import FLAT, TREE, WINDOW
+from ..stream.lookback import Found, look_back
+from ..traces.tree import Matches, assemble
 from .page import NOWHERE, page, scenarios, wants_part
 
 STRETCH_ROWS = 300

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.module_loading import import_string
 
-from .. import conf, fragments, notices, pipeline, readouts
+from .. import conf, pipeline
 from ..journal.base import Cursor, Extent, JournalError
+from ..stream import fragments, notices, readouts
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ..flags import is_slow
 from ..graph import Edge, Graph, Node, clean, heat, rate, short_names
 from ..query import parse
 from ..registrations import Registration
 from ..statistics import Figures, Sample, Statistics
+from ..traces.flags import is_slow
 from .looks import live_address, query_for
 from .source import Source, source_of
 

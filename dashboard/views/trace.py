@@ -16,18 +16,19 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 
-from .. import conf, fragments, notices, pipeline
-from ..branches import Node
+from .. import conf, pipeline
 from ..events import Entry
 from ..exports import FORMATS
-from ..fates import stays
-from ..fragments import WINDOW
 from ..journal.base import Journal, JournalError
-from ..loops import depth, error_of, spelled
-from ..overview import overview, ruler
 from ..security import guarded
-from ..timing import CriticalPath, critical_path, totals
-from ..traces import Sieve, TraceTree, assemble
+from ..stream import fragments, notices
+from ..stream.fragments import WINDOW
+from ..traces.branches import Node
+from ..traces.fates import stays
+from ..traces.loops import depth, error_of, spelled
+from ..traces.overview import overview, ruler
+from ..traces.timing import CriticalPath, critical_path, totals
+from ..traces.tree import Sieve, TraceTree, assemble
 from .emission import inspection
 from .page import page, wants_part
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from .events import Bypass, Emission
+from ..events import Bypass, Emission
 
 WIDTH = 1000
 HEIGHT = 26

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from ..journal.base import Cursor
+from ..query import Query
+from ..traces.summaries import TraceSummary, microseconds
 from . import fragments, notices, readouts
 from .digests import NEWEST, Digest
 from .following import MAX_BEHIND, SETTLE_S, STEP, VITALS_S, Following
 from .fragments import FLAT, NONE
 from .hello import Act, Hello
 from .holdings import Holdings
-from .journal.base import Cursor
-from .query import Query
-from .summaries import TraceSummary, microseconds
 
 ROWS = NEWEST
 UPDATES = 25

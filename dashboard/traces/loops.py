@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from . import wording
+from .. import wording
+from ..events import Emission
 from .branches import Leaf, Node, walk
-from .events import Emission
 
 FIRST = 3
 LAST = 3

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from . import wording
-from .events import Bypass, Call, Emission
+from .. import wording
+from ..events import Bypass, Call, Emission
 
 LABELS = {
     "error": "error",

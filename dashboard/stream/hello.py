@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from .journal.base import Cursor
+from ..journal.base import Cursor
 
 MAX_MESSAGE = 64_000
 MAX_BATCHES = 200

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from .events import Entry, Gap, Origin
-from .query import Query
-from .selection import Selection, Sent, family_of, is_sent
+from ..events import Entry, Gap, Origin
+from ..query import Query
+from ..query.selection import Selection, Sent, family_of, is_sent
 
 NEWEST = 25
 MAX_TRACES = 2_000

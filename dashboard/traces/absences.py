@@ -14,9 +14,9 @@ from datetime import datetime
 from types import FunctionType
 from typing import Literal, NamedTuple
 
-from . import wording
-from .events import Emission, Entry
-from .registrations import UNRESOLVED, Registration
+from .. import wording
+from ..events import Emission, Entry
+from ..registrations import UNRESOLVED, Registration
 
 NAMED = 2
 """So many receivers for other senders are named, the others are counted."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from . import wording
+from .. import wording
+from ..events import Bypass, Outcome
 from .branches import Branch, Leaf
-from .events import Bypass, Outcome
 from .lanes import Path, Span, span
 from .summaries import microseconds
-from .traces import TraceTree
+from .tree import TraceTree
 
 MOST_BARS = 300
 MOST_BANDS = 20

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from . import wording
-from .events import Call, Effect, Emission, Entry, Outcome, Transaction
+from .. import wording
+from ..events import Call, Effect, Emission, Entry, Outcome, Transaction
 from .flags import Flag
 
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from . import wording
-from .naming import FAMILIES
+from .. import wording
+from ..naming import FAMILIES
 
 CHANNELS = {
     "save": "model save",

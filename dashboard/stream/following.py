@@ -12,14 +12,14 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 
-from .causality import suppressed
+from ..causality import suppressed
+from ..events import Entry, Origin
+from ..journal.base import Cursor, JournalError
+from ..query import Query
+from ..statistics import Pulses
+from ..tail import Slice, Tail
+from ..traces.summaries import TraceSummary
 from .digests import Digest, digest
-from .events import Entry, Origin
-from .journal.base import Cursor, JournalError
-from .query import Query
-from .statistics import Pulses
-from .summaries import TraceSummary
-from .tail import Slice, Tail
 
 logger = logging.getLogger("signalscope")
 

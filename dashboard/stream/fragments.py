@@ -17,13 +17,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from . import wording
-from .events import Bypass, Gap
+from .. import wording
+from ..events import Bypass, Gap
+from ..query.selection import Sent
+from ..traces.rows import flat_row
+from ..traces.summaries import TraceSummary
+from ..traces.tree import Rows
 from .lookback import Found
-from .rows import flat_row
-from .selection import Sent
-from .summaries import TraceSummary
-from .traces import Rows
 
 TREE, FLAT, NONE = "tree", "flat", "none"
 SOCKET = "ws/signals/"

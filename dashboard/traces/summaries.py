@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from . import flags, wording
-from .events import Bypass, Emission, Entry, Gap, Origin, Outcome, Process
+from .. import wording
+from ..events import Bypass, Emission, Entry, Gap, Origin, Outcome, Process
+from . import flags
 from .flags import LABELS, Flag, is_slow
 from .lanes import Lane, Path
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from .events import Entry, Gap, Origin
-from .journal.base import Journal
-from .query import Query
-from .selection import Selection, Sent, family_of, is_sent
-from .summaries import TraceSummary
+from ..events import Entry, Gap, Origin
+from ..journal.base import Journal
+from ..query import Query
+from ..query.selection import Selection, Sent, family_of, is_sent
+from ..traces.summaries import TraceSummary
 
 CHUNK = 500
 TRACES = 40

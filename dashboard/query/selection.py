@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
-from .events import Bypass, Emission, Entry, Origin, Outcome
-from .query import Query
-from .query.nodes import conditions
+from ..events import Bypass, Emission, Entry, Origin, Outcome
+from . import Query
+from .nodes import conditions
 
 Sent = Emission | Bypass
 """What has a row of its own in the flat layout: something was sent, or should have been."""

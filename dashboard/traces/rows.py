@@ -10,13 +10,14 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from . import flags, wording
-from .events import Bypass, Call, Emission
+from .. import wording
+from ..events import Bypass, Call, Emission
+from ..query.selection import Sent, family_of
+from . import flags
 from .fates import Fate
 from .flags import Flag
 from .lanes import Span, span
 from .loops import Cut
-from .selection import Sent, family_of
 
 QUIET_NAMED = 4
 PALE_PARTS = 12

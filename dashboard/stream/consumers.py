@@ -21,14 +21,15 @@ from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.shortcuts import resolve_url
 
-from . import access, conf, notices, pipeline, readouts
-from .causality import suppressed
+from .. import access, conf, pipeline
+from ..causality import suppressed
+from ..journal.base import Cursor, JournalError
+from ..query import Query, QuerySyntaxError, parse
+from . import notices, readouts
 from .following import Following
 from .fragments import FLAT, NONE, TREE
 from .frames import Client
 from .hello import act_of, hello_of
-from .journal.base import Cursor, JournalError
-from .query import Query, QuerySyntaxError, parse
 
 logger = logging.getLogger("signalscope")
 

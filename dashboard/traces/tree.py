@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from ..events import Bypass, Call, Emission, Entry, Gap, Outcome
+from ..query.selection import Sent
 from . import fates, flags, loops, timing
 from .branches import Branch, Leaf, Node, by_start, walk
-from .events import Bypass, Call, Emission, Entry, Gap, Outcome
 from .fates import Fates
 from .flags import Flag
 from .lanes import Span, span
 from .loops import Cut
 from .rows import NOTCHES, PALE_PARTS, Row, Rows
-from .selection import Sent
 from .summaries import TraceSummary, microseconds, summarise
 
 __all__ = [

@@ -10,9 +10,9 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from . import wording
+from .. import wording
+from ..journal.base import Cursor
 from .fragments import FLAT, TREE, live_url
-from .journal.base import Cursor
 
 _NOTHING = mark_safe("")
 
@@ -39,7 +39,7 @@ def pause(*, paused: bool, waiting_now: int = 0) -> SafeString:
 
 def waiting(number: int) -> SafeString:
     """Return the number of emissions that wait while the page is paused."""
-    return format_html('<b id="waiting">{}</b>', wording.count(number))
+    return format_html('<b id="waiting">{}</b>', wording.many(number, "emission"))
 
 
 def void(*, shown: bool, cleared: bool = False, filtered: bool = False) -> SafeString:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from .events import Bypass, Emission, Outcome
+from ..events import Bypass, Emission, Outcome
 
 QUIET_US = 1_000
 
