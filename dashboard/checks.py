@@ -37,6 +37,7 @@ NO_STATICFILES = "signalscope.W003"
 JOURNAL_NOT_WRITABLE = "signalscope.W004"
 NO_AUTHENTICATION = "signalscope.W005"
 NO_LOGIN_PAGE = "signalscope.W006"
+ADMIN_FIRST = "signalscope.W007"
 
 PAGE_TEMPLATE = "signalscope/base.html"
 
@@ -91,7 +92,7 @@ def _unusable_scenarios() -> Messages:
 
 def check_project(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """Return what the pages need of apps, middleware and templates and do not find."""
-    return [*_htmx(), *_templates(), *_staticfiles()]
+    return [*_htmx(), *_templates(), *_staticfiles(), *_admin()]
 
 
 def _htmx() -> Messages:
@@ -100,6 +101,18 @@ def _htmx() -> Messages:
             "'django_htmx' is not in INSTALLED_APPS, and the pages load htmx from it.",
             "Add 'django_htmx' to INSTALLED_APPS.",
             id=HTMX_APP_MISSING,
+        )
+
+
+def _admin() -> Messages:
+    names = [config.name for config in apps.get_app_configs()]
+    own = apps.get_app_config("signalscope").name
+    if "django.contrib.admin" in names and names.index("django.contrib.admin") < names.index(own):
+        yield checks.Warning(
+            f"'django.contrib.admin' stands before {own!r} in INSTALLED_APPS, so the admin's templates are found "
+            "first and get no links to Signalscope.",
+            f"Put {own!r} before 'django.contrib.admin'.",
+            id=ADMIN_FIRST,
         )
 
 

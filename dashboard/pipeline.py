@@ -15,11 +15,10 @@ import msgspec
 from django.dispatch import Signal
 from django.urls import get_script_prefix, reverse
 
-from . import conf, dispatcher
+from . import conf, dispatcher, observers
 from .encoder import Encoder
 from .journal import open_journal
 from .journal.base import Journal
-from .observers import bypasses, commands, effects, queries, requests, tasks, transactions
 from .observers.origins import Origins
 from .payloads import Summaries
 from .recorder import Recorder
@@ -60,19 +59,12 @@ class _Recording:
         )
         self.recorder = Recorder(self.writer.push, summaries, settings.IGNORE_SIGNALS)
         self.origins = Origins(self.recorder, _OwnPaths(), settings.IGNORE_PATHS)
-        requests.install(self.origins)
-        commands.install(self.origins)
-        tasks.install(self.origins)
-        transactions.install(self.recorder)
-        bypasses.install(self.recorder)
-        queries.install()
-        effects.install()
+        observers.install(self.recorder, self.origins)
         dispatcher.install(self.recorder, _signals(settings.IGNORE_SIGNALS))
 
     def stop(self) -> None:
         dispatcher.uninstall()
-        for observer in (effects, queries, bypasses, transactions, tasks, commands, requests):
-            observer.uninstall()
+        observers.uninstall()
         self.writer.stop()
 
     def forget(self) -> None:

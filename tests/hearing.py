@@ -8,10 +8,9 @@ from typing import Any
 
 from django.db.models import signals as model_signals
 
-from dashboard import dispatcher
+from dashboard import dispatcher, observers
 from dashboard.encoder import Encoder
 from dashboard.events import Bypass, Emission, Origin, Outcome
-from dashboard.observers import bypasses, commands, effects, queries, requests, transactions
 from dashboard.observers.origins import Origins
 from dashboard.payloads import Summaries
 from dashboard.recorder import Recorder
@@ -65,15 +64,9 @@ def hearing(
     heard = Heard(ignored)
     origins = Origins(heard.recorder, lambda path: path.startswith(own), hidden)
     dispatcher.install(heard.recorder, IGNORED)
-    requests.install(origins)
-    commands.install(origins)
-    transactions.install(heard.recorder)
-    bypasses.install(heard.recorder)
-    queries.install()
-    effects.install()
+    observers.install(heard.recorder, origins)
     try:
         yield heard
     finally:
-        for observer in (effects, queries, bypasses, transactions, commands, requests):
-            observer.uninstall()
+        observers.uninstall()
         dispatcher.uninstall()

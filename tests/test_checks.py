@@ -140,6 +140,13 @@ def test_django_htmx_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert the_one().id == checks.HTMX_APP_MISSING
 
 
+def test_the_admin_stands_before_signalscope(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = sorted(apps.get_app_configs(), key=lambda config: config.name != "django.contrib.admin")
+    monkeypatch.setattr(apps, "get_app_configs", lambda: configs)
+
+    assert the_one().id == checks.ADMIN_FIRST
+
+
 def test_templates_are_not_found(settings: LazySettings) -> None:
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [], "APP_DIRS": False}]
     message = the_one()
@@ -289,7 +296,7 @@ def test_every_id_is_documented_and_no_other() -> None:
     documented = re.findall(r"^\| `(signalscope\.[EW]\d{3})` \|", DOCUMENTED.read_text(), re.MULTILINE)
 
     assert sorted(documented) == sorted(IDS)
-    assert len(IDS) == 13
+    assert len(IDS) == 14
 
 
 def test_the_check_command_prints_hint_and_id(
