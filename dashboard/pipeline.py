@@ -27,6 +27,10 @@ from .tail import Tail
 from .writer import Writer
 
 
+RING = 8_000
+"""So many recent entries are held for all sockets, about 30 MB; what is older is read from the journal."""
+
+
 class Health(msgspec.Struct, frozen=True):
     """How recording fares in this process. Counts are since it began.
 
@@ -93,6 +97,8 @@ def stop() -> None:
     with _lock:
         if _recording is not None:
             _recording.stop()
+        if _tail is not None:
+            _tail.close()
         if _journal is not None:
             _journal.close()
         _recording = _journal = _tail = None
@@ -112,7 +118,7 @@ def tail() -> Tail:
     global _tail
     with _lock:
         if _tail is None:
-            _tail = Tail(open_journal(conf.get().JOURNAL))
+            _tail = Tail(open_journal(conf.get().JOURNAL), capacity=RING)
         return _tail
 
 

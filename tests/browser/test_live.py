@@ -162,7 +162,7 @@ def test_pausing_counts_what_waits_and_resuming_shows_it(staff_page: Page) -> No
     staff_page.keyboard.press("Space")
     expect(staff_page.locator("#paused")).to_be_visible()
     send(7, "during")
-    expect(staff_page.locator("#paused")).to_contain_text("7 emissions wait")
+    expect(staff_page.locator("#paused")).to_contain_text("7 emissions")
     expect(staff_page.locator(".row-flat", has_text="during")).to_have_count(0)
     staff_page.keyboard.press("Space")
     expect(staff_page.locator("#paused")).to_be_hidden()
