@@ -2,8 +2,9 @@
 
 Run it with ``python -m benchmarks.overhead`` (``--quick`` for a first look, ``--only signalscope`` for
 fewer tools). Each tool runs in a process of its own (they replace the same methods); one of them works
-at a time, a short round each in turn, garbage collection off. A round is compared with bare Django's round of
-the same turn. The tools are installed into ``build/benchmarks/venv`` on first use. Prints one table of
+at a time, a short round each in turn, garbage collection off. A round is compared with bare Django's of the
+same turn: in a process of its own, or, for Signalscope, which can be taken off and put back, in the same
+process. The tools are installed into ``build/benchmarks/venv`` on first use. Prints one table of
 medians, and exits with 1 when a figure to reach is missed.
 """
 
@@ -95,10 +96,11 @@ class Child:
         last = (self._errors.read().strip().splitlines() or ["it said nothing"])[-1]
         return {"error": last}
 
-    def ask(self, measure: str, times: int, *, count: bool = False) -> dict[str, Any]:
+    def ask(self, measure: str, times: int, turn: int = 0, *, count: bool = False) -> dict[str, Any]:
         """Let it do one round."""
         if self._process.poll() is None and self._process.stdin:
-            self._process.stdin.write(json.dumps({"measure": measure, "times": times, "count": count}) + "\n")
+            asked = {"measure": measure, "times": times, "turn": turn, "count": count}
+            self._process.stdin.write(json.dumps(asked) + "\n")
             self._process.stdin.flush()
         return self.answer()
 
@@ -163,7 +165,7 @@ def run(measure: Measure, running: Sequence[Child], part: float) -> dict[str, Re
         for child in (*running[turn % len(running) :], *running[: turn % len(running)]):
             if child.tool in failed or (child.tool in SLOW and turn >= max(3, rounds // 10)):
                 continue
-            answer = child.ask(measure.key, amount[child.tool])
+            answer = child.ask(measure.key, amount[child.tool], turn)
             if "error" in answer:
                 failed[child.tool] = answer["error"]
             else:
@@ -184,6 +186,8 @@ def _times(measure: Measure, tool: str) -> int:
 
 def _result(answers: list[dict[str, Any]], times: int, bare: list[dict[str, Any]], bare_times: int) -> Result:
     us = [answer["seconds"] / times * 1e6 for answer in answers]
+    if "bare" in answers[0]:
+        bare, bare_times = [answer["bare"] for answer in answers], times
     bare_us = [answer["seconds"] / bare_times * 1e6 for answer in bare]
     cpu = [answer["cpu"] / times for answer in answers]
     bare_cpu = [answer["cpu"] / bare_times for answer in bare]

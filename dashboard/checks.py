@@ -109,8 +109,8 @@ def _admin() -> Messages:
     own = apps.get_app_config("signalscope").name
     if "django.contrib.admin" in names and names.index("django.contrib.admin") < names.index(own):
         yield checks.Warning(
-            f"'django.contrib.admin' stands before {own!r} in INSTALLED_APPS, so its templates are found first "
-            "and the admin gets no links to Signalscope.",
+            f"'django.contrib.admin' stands before {own!r} in INSTALLED_APPS: its templates are found first, "
+            "and it gets no links to Signalscope.",
             f"Put {own!r} before 'django.contrib.admin'.",
             id=ADMIN_FIRST,
         )

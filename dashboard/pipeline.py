@@ -26,7 +26,6 @@ from .redaction import Redactor
 from .tail import Tail
 from .writer import Writer
 
-
 RING = 8_000
 """So many recent entries are held for all sockets, about 30 MB; what is older is read from the journal."""
 

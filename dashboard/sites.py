@@ -13,7 +13,7 @@ from types import CodeType, FrameType, TracebackType
 
 import django
 
-OWN, LIBRARY, MACHINERY, ENTRY = range(4)
+MACHINERY, OWN, LIBRARY, ENTRY = range(4)
 
 Place = tuple[str, int, str]
 Spot = tuple[CodeType, int]
@@ -70,12 +70,13 @@ def emitting(frame: FrameType | None) -> Spot | None:
             break
         code = frame.f_code
         kind = kinds[code.co_filename]
-        if not kind:  # OWN
-            return code, frame.f_lasti
-        if kind == ENTRY:
-            break
-        if kind == LIBRARY and fallback is None:
-            fallback = code, frame.f_lasti
+        if kind:  # not MACHINERY, of which there are a few frames under every save
+            if kind == OWN:
+                return code, frame.f_lasti
+            if kind == ENTRY:
+                break
+            if fallback is None:
+                fallback = code, frame.f_lasti
         frame = frame.f_back
     return fallback
 

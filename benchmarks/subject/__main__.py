@@ -1,7 +1,8 @@
 """One tool's process: does the rounds that ``benchmarks.overhead`` asks for, one at a time.
 
-Comes in: on standard input a JSON object per line, ``measure`` and ``times``. Goes out: on standard
-output ``seconds``, ``stall`` and ``statements`` of that round, or ``error``.
+Comes in: on standard input a JSON object per line: ``measure``, ``times``, ``turn``, ``count``. Goes
+out: on standard output ``seconds``, ``stall``, ``cpu`` and ``statements`` of that round, under ``bare``
+the same without the tool where it can be taken off, or ``error``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ import django
 from django.conf import settings
 
 from .tools import Round, Tool, tool
+
+Run = Callable[[int], Any]
+WARM_UP = 20
 
 _APPS = [
     "django.contrib.admin",
@@ -102,16 +106,37 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         try:
-            answer = _measure(
-                known[asked["measure"]], asked["times"], round_, count=asked.get("count", False)
-            )
+            answer = _answer(chosen, round_, known[asked["measure"]], asked)
         except Exception as error:  # noqa: BLE001  (the parent shows it in the table)
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
     os._exit(0)
 
 
-def _measure(run: Callable[[int], Any], times: int, round_: Round, *, count: bool) -> dict[str, Any]:
+def _answer(chosen: Tool, round_: Round, run: Run, asked: dict[str, Any]) -> dict[str, Any]:
+    """Measure a round; beside it the same without the tool, before or after it in turn, where that can be.
+
+    Two processes that do the same differ by some per cent (where their memory lies), for as long as
+    they live; one process with and without the tool does not.
+    """
+    times, count = asked["times"], asked["count"]
+    if chosen.away is None:
+        return _measure(run, times, round_, count=count)
+    without = _without(chosen.away, run, times) if asked["turn"] % 2 else None
+    with round_():
+        # What is worked out once per signal, model and receiver is no part of the figure.
+        run(min(times, WARM_UP))
+    answer = _measure(run, times, round_, count=count)
+    return {**answer, "bare": without or _without(chosen.away, run, times)}
+
+
+def _without(away: Round, run: Run, times: int) -> dict[str, Any]:
+    with away():
+        run(min(times, WARM_UP))
+        return _measure(run, times, nullcontext, count=False)
+
+
+def _measure(run: Run, times: int, round_: Round, *, count: bool) -> dict[str, Any]:
     from django.db import connections
 
     statements = 0

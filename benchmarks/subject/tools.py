@@ -20,19 +20,20 @@ class Tool(NamedTuple):
     """``settings`` are added to the project's, ``start`` is called after ``django.setup()``.
 
     ``start`` returns a context manager to run each round in; what it does before and after the
-    round is not measured.
+    round is not measured. ``away`` takes the tool off the process for a round, where it can be.
     """
 
     settings: dict[str, Any]
     apps: list[str]
     start: Callable[[], Round]
+    away: Round | None = None
 
 
 def tool(name: str, folder: Path) -> Tool:
     """Return the tool of this name."""
     if name == "signalscope":
         journal = f"sqlite:///{folder / 'journal.sqlite3'}"
-        return Tool({"SIGNALSCOPE": {"JOURNAL": journal}}, ["dashboard"], _start_signalscope)
+        return Tool({"SIGNALSCOPE": {"JOURNAL": journal}}, ["dashboard"], _start_signalscope, _uninstalled)
     if name == "sentry":
         return Tool({}, [], _start_sentry)
     if name == "orbit":
@@ -62,6 +63,15 @@ def _start_signalscope() -> Round:
             raise RuntimeError(f"The journal was not written within 60 s: {pipeline.health()}")
 
     return flushed
+
+
+@contextmanager
+def _uninstalled() -> Iterator[None]:
+    import dashboard
+
+    dashboard.uninstall()
+    yield
+    dashboard.install()
 
 
 # --- sentry-sdk: its Django integration with signal spans, inside a transaction -------------------

@@ -16,6 +16,7 @@ from ..events import Bypass, Emission, Entry, Gap, Origin, Outcome, Process
 from . import flags
 from .flags import LABELS, Flag, is_slow
 from .lanes import Lane, Path
+from .liveness import has_ended
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -162,10 +163,15 @@ class TraceSummary:
 
     @property
     def state(self) -> str:
-        """``closed``, ``open`` while it runs, or ``loose`` when its kind of origin has no end."""
+        """``closed``, ``open`` while it runs, ``unfinished`` when its process ended first.
+
+        ``loose`` when its kind of origin has no end.
+        """
         if self.closed:
             return "closed"
-        return "open" if self.opened and self.opened.type in _ENDS else "loose"
+        if not self.opened or self.opened.type not in _ENDS:
+            return "loose"
+        return "unfinished" if has_ended(self.opened.process, self.opened.at) else "open"
 
     @property
     def started_us(self) -> int:
