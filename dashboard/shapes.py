@@ -67,11 +67,12 @@ class Shapes:
         self._references: dict[int, weakref.ref[type]] = {}
 
     def of(self, sender: Any) -> Shape:
-        """Return the shape of a sender; remembered when it is a class."""
+        """Return the shape of a sender; remembered when it is a class that is complete."""
         known = self.by_id.get(id(sender))
         if known is not None:
             return known
-        if not isinstance(sender, type):
+        # isinstance() would ask a lazy object for its class, and so evaluate it.
+        if not issubclass(type(sender), type) or _is_unfinished(sender):
             return Shape(naming.sender_label(sender))
         shape = _model_shape(sender) if issubclass(sender, Model) else Shape(naming.sender_label(sender))
         if len(self.by_id) < MAX_SHAPES:
@@ -85,12 +86,21 @@ class Shapes:
         self._references.pop(key, None)
 
 
+def _is_unfinished(kind: type) -> bool:
+    # class_prepared is sent before the model is registered, while fields and through models may still come.
+    if not issubclass(kind, Model):
+        return False
+    options = kind._meta
+    return options.model_name not in options.apps.all_models.get(options.app_label, {})
+
+
 def _model_shape(model: type[Model]) -> Shape:
     options = model._meta
     fields = tuple(field.attname for field in options.concrete_fields)
     label = naming.sender_label(model)
-    # A composite key (Django 5.2) has no value of its own: payloads.primary_key puts it together.
-    composite = len(getattr(options, "pk_fields", ())) > 1
+    # A composite key (Django 5.2) has no value of its own: payloads.primary_key puts it together. Not
+    # by pk_fields: Django keeps what that once returned, and it raises where a named field is missing.
+    composite = options.is_composite_pk
     pk = None if composite or options.pk is None else options.pk.attname
     if len(fields) < 2:  # a key alone cannot change under its instance
         return Shape(label, pk, fields)
