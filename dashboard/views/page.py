@@ -33,7 +33,11 @@ def wants_part(request: HttpRequest) -> bool:
 def page(
     request: HttpRequest, template: str, context: dict[str, Any], *, name: str, status: int = 200
 ) -> HttpResponse:
-    """Render a whole page; ``name`` is the navigation's current entry."""
+    """Render a whole page; ``name`` is the navigation's current entry.
+
+    A view that could not read the journal says so in ``context`` as ``journal_error``; a writer
+    that cannot write is told on every page.
+    """
     health = pipeline.health()
     head, extent, error = _journal()
     shared = {
@@ -42,13 +46,13 @@ def page(
         "extent": extent,
         "keep": conf.get().KEEP_ENTRIES,
         "ignored": conf.get().IGNORE_SIGNALS,
-        "journal_error": error or health.error,
+        "journal_error": context.get("journal_error") or error or health.error,
         "readouts": readouts.readouts(seq=extent.newest, dropped=health.dropped),
         "scenarios": scenarios(),
         "quiet_socket": fragments.socket_url(fragments.NONE, ""),
         "token": notices.token(head, ""),
     }
-    return render(request, template, shared | context, status=status)
+    return render(request, template, context | shared, status=status)
 
 
 def _journal() -> tuple[Cursor, Extent, str]:
