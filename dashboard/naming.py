@@ -74,7 +74,7 @@ def sender_label(sender: Any) -> str | None:
     if sender is None:
         return None
     kind = type(sender)
-    if issubclass(kind, ModelBase):
+    if issubclass(kind, ModelBase) and hasattr(sender, "_meta"):  # Model itself has none
         return _model_label(sender)
     if issubclass(kind, type):
         return type_name(sender)
@@ -121,7 +121,7 @@ def _method_name(method: MethodType) -> str:
     function = method.__func__
     if type(function) is not FunctionType:
         return receiver_name(function)
-    holder = owner if isinstance(owner, type) else type(owner)
+    holder: type = owner if issubclass(type(owner), type) else type(owner)  # type: ignore[assignment]
     if function.__qualname__.partition(".")[0] == holder.__qualname__.partition(".")[0]:
         return receiver_name(function)
     return f"{type_name(holder)}.{function.__name__}"[:_MAX_NAME]

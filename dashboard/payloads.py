@@ -91,9 +91,11 @@ def primary_key(instance: Model) -> str | None:
 
 def _composite_key(instance: Model) -> str | None:
     # CompositePrimaryKey (Django 5.2) keeps no value of its own: django/db/models/fields/composite.py
-    fields = getattr(type(instance)._meta, "pk_fields", ())
-    keys = [instance.__dict__.get(field.attname) for field in fields]
-    if len(keys) < 2 or any(key is None for key in keys):
+    options = type(instance)._meta
+    if not options.is_composite_pk:
+        return None
+    keys = [instance.__dict__.get(field.attname) for field in options.pk_fields]
+    if any(key is None for key in keys):
         return None
     return f"({', '.join(str(plain(key)) for key in keys)})"
 

@@ -235,10 +235,13 @@ class Recorder:
 
     # --- what observers report ------------------------------------------------------------------
 
-    def origin(self, trace: Trace, fields: dict[str, Any]) -> None:
-        """Report that an origin opened or closed; ``fields`` are those of ``events.Origin``."""
+    def origin(self, trace: Trace, fields: dict[str, Any], at: int = 0) -> None:
+        """Report that an origin opened or closed; ``fields`` are those of ``events.Origin``.
+
+        ``at`` is the clock's reading then; now, if not given.
+        """
         try:
-            self._push(OriginRecorded(trace, self._clock(), this_thread.here.name, fields))
+            self._push(OriginRecorded(trace, at or self._clock(), this_thread.here.name, fields))
         except Exception as fault:  # noqa: BLE001
             self._fault(None, fault)
 
@@ -296,7 +299,7 @@ class Recorder:
     def _implicit(self, here: Here, now: int) -> Trace:
         if here.recorder is not self or now - here.seen >= IMPLICIT_IDLE_NS:
             here.recorder, here.trace = self, new_trace()
-            self.origin(here.trace, {"state": "opened", **_implicit_origin(here.name)})
+            self.origin(here.trace, {"state": "opened", **_implicit_origin(here.name)}, now)
         here.seen = now
         return here.trace
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from django.db.models import Model
@@ -74,7 +74,7 @@ class Shapes:
         # isinstance() would ask a lazy object for its class, and so evaluate it.
         if not issubclass(type(sender), type) or _is_unfinished(sender):
             return Shape(naming.sender_label(sender))
-        shape = _model_shape(sender) if issubclass(sender, Model) else Shape(naming.sender_label(sender))
+        shape = _model_shape(sender) if _is_model(sender) else Shape(naming.sender_label(sender))
         if len(self.by_id) < MAX_SHAPES:
             key = id(sender)
             self._references[key] = weakref.ref(sender, lambda _: self._forget(key))
@@ -86,9 +86,13 @@ class Shapes:
         self._references.pop(key, None)
 
 
+def _is_model(kind: type) -> TypeGuard[type[Model]]:
+    return issubclass(kind, Model) and kind is not Model
+
+
 def _is_unfinished(kind: type) -> bool:
     # class_prepared is sent before the model is registered, while fields and through models may still come.
-    if not issubclass(kind, Model):
+    if not _is_model(kind):
         return False
     options = kind._meta
     return options.model_name not in options.apps.all_models.get(options.app_label, {})

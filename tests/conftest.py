@@ -16,6 +16,7 @@ from django.db.models import signals
 from django.dispatch import Signal
 
 import dashboard
+from dashboard.stream import fragments
 
 METHODS = ("send", "send_robust", "asend", "asend_robust")
 IGNORED = (signals.pre_init, signals.post_init)
@@ -39,6 +40,12 @@ def nothing_left_patched() -> Iterator[None]:
     assert still_patched() == [], "an earlier test left Django's signals patched"
     yield
     assert still_patched() == []
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Each test's journal begins at seq 1, so rows rendered for another's would be taken for its own."""
+    fragments.forget()
 
 
 @pytest.fixture(scope="session")

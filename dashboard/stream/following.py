@@ -19,6 +19,7 @@ from ..query import Query
 from ..statistics import Pulses
 from ..tail import Slice, Tail
 from ..traces.summaries import TraceSummary
+from . import fragments
 from .digests import Digest, digest
 
 logger = logging.getLogger("signalscope")
@@ -179,6 +180,8 @@ class Following:
         self.head = head
 
     def _begin_anew(self, head: Cursor) -> None:
+        if head.epoch != self.head.epoch:
+            fragments.forget()
         self._traces.clear()
         self._partial.clear()
         self._digests.clear()

@@ -56,8 +56,18 @@ class Pieces:
                 self._held.popitem(last=False)
         return rendered
 
+    def clear(self) -> None:
+        """Let go of every piece."""
+        with self._lock:
+            self._held.clear()
+
 
 _pieces = Pieces()
+
+
+def forget() -> None:
+    """Let go of all rendered rows: in another journal the same trace and seq may say something else."""
+    _pieces.clear()
 
 
 # --- rows ----------------------------------------------------------------------------------------
