@@ -2,9 +2,9 @@
 
 Run it with ``python -m benchmarks.import_storm [SAVES]`` (default 1,000,000; ``--buffer`` makes the
 buffer smaller, so that it overflows on a fast machine too). Saves cheap rows to a SQLite file in
-transactions of 10,000, with Signalscope as installed: writer thread, SQLite journal, retention. Before and
-after, the same saves without it, for the ratio. Exits with 1 when memory grew or the counts do not
-add up.
+transactions of 10,000, with Signalscope as installed: writer thread, SQLite journal, retention. After every
+fifth transaction a second process saves as many without it, for the ratio. Exits with 1 when memory grew
+or the counts do not add up.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, NamedTuple
 
 from .subject.__main__ import configure, create_tables
 from .subject.tools import tool
 
 CHUNK = 10_000
-BARE_SHARE = 10
+BARE_EVERY = 5
 SHOWN = 20
 GROWTH_MB = 150
 """What a full buffer may add to the process (docs/performance.md)."""
@@ -31,11 +34,19 @@ FLAT_MB = 20
 """How much the last quarter of the saves may add to what the second quarter held."""
 
 
+class Chunk(NamedTuple):
+    """How long a chunk took, and how long its thread computed, in seconds."""
+
+    seconds: float
+    cpu: float
+
+
 class Sample(NamedTuple):
-    """The process after a chunk: saves so far, seconds for this chunk, RSS, and what the writer says."""
+    """The process after a chunk: saves so far, its time, the bare one's beside it, memory, the writer."""
 
     saves: int
-    seconds: float
+    chunk: Chunk
+    bare: Chunk | None
     rss_mb: float
     waiting: int
     dropped: int
@@ -47,22 +58,67 @@ def rss_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def save_chunk(first: int) -> float:
-    """Save ``CHUNK`` new rows in one transaction and return the seconds."""
+def save_chunk(first: int) -> Chunk:
+    """Save ``CHUNK`` new rows in one transaction."""
     from django.db import transaction
 
     from .subject.models import Line
 
-    began = perf_counter()
+    began, computed = perf_counter(), thread_time()
     with transaction.atomic():
         for number in range(first, first + CHUNK):
             Line(number=number).save()
-    return perf_counter() - began
+    return Chunk(perf_counter() - began, thread_time() - computed)
 
 
-def bare(chunks: int, first: int) -> list[float]:
-    """Save without Signalscope; return the seconds of each chunk."""
-    return [save_chunk(first + number * CHUNK) for number in range(chunks)]
+class Bare:
+    """A process without Signalscope that saves a chunk when asked."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", __spec__.name, "--bare"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def chunk(self) -> Chunk:
+        """Let it save, and return how long that took."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        seconds, cpu = self._process.stdout.readline().split()
+        return Chunk(float(seconds), float(cpu))
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def serve_bare() -> int:
+    """Be that process: save a chunk for each line on standard input."""
+    with prepared("bare", None):
+        for number, _ in enumerate(sys.stdin):
+            print(*save_chunk(number * CHUNK), flush=True)
+    return 0
+
+
+@contextmanager
+def prepared(name: str, buffer: int | None) -> Iterator[None]:
+    """Set Django up in a folder of its own, with one receiver for the saves."""
+    with tempfile.TemporaryDirectory(prefix="signalscope-storm-") as folder:
+        chosen = tool(name, Path(folder))
+        if buffer:
+            chosen.settings["SIGNALSCOPE"]["BUFFER"] = buffer
+        configure(chosen, Path(folder))
+        create_tables()
+        from django.db.models.signals import post_save
+
+        from .subject.models import Line
+
+        post_save.connect(_receive, sender=Line)
+        yield
 
 
 class Gaps:
@@ -79,47 +135,40 @@ class Gaps:
             self.dropped[entry.seq] = entry.dropped  # type: ignore[union-attr]
 
 
-def storm(saves: int, gaps: Gaps) -> list[Sample]:
+def storm(saves: int, gaps: Gaps, bare: Bare) -> list[Sample]:
     """Save with Signalscope recording; return a sample after each chunk."""
     from dashboard import pipeline
 
     samples = []
-    for first in range(0, saves, CHUNK):
-        seconds = save_chunk(first)
+    for number in range(saves // CHUNK):
+        chunk = save_chunk(number * CHUNK)
         health = pipeline.health()
+        memory = rss_mb()
         gaps.look()
-        samples.append(Sample(first + CHUNK, seconds, rss_mb(), health.waiting, health.dropped))
+        beside = bare.chunk() if number % BARE_EVERY == 0 else None
+        samples.append(Sample((number + 1) * CHUNK, chunk, beside, memory, health.waiting, health.dropped))
     return samples
 
 
 def main() -> int:
     """Run the storm and print what became of it."""
     arguments = _arguments()
-    with tempfile.TemporaryDirectory(prefix="signalscope-storm-") as folder:
-        chosen = tool("signalscope", Path(folder))
-        if arguments.buffer:
-            chosen.settings["SIGNALSCOPE"]["BUFFER"] = arguments.buffer
-        configure(chosen, Path(folder))
-        create_tables()
+    if arguments.bare:
+        return serve_bare()
+    with prepared("signalscope", arguments.buffer):
         return _run(max(CHUNK, arguments.saves // CHUNK * CHUNK))
 
 
 def _run(saves: int) -> int:
-    from django.db.models.signals import post_save
-
     import dashboard
     from dashboard import pipeline
 
-    from .subject.models import Line
-
-    post_save.connect(_receive, sender=Line)
-    dashboard.uninstall()
-    chunks = max(1, saves // CHUNK // BARE_SHARE)
-    before = bare(chunks, 0)
-    dashboard.install()
+    bare = Bare()
+    bare.chunk()
     gc.collect()
     at_rest, gaps = rss_mb(), Gaps()
-    samples = storm(saves, gaps)
+    samples = storm(saves, gaps, bare)
+    bare.end()
     began = perf_counter()
     drained = pipeline.flush(120)
     took = perf_counter() - began
@@ -127,11 +176,13 @@ def _run(saves: int) -> int:
     health = pipeline.health()
     held = pipeline.journal().extent()
     dashboard.uninstall()
-    after = bare(chunks, 0)
 
     _print_samples(samples, at_rest)
-    ratio = median(sample.seconds for sample in samples) / median([*before, *after])
-    print(f"\nThe app's own slowdown: x{ratio:.2f} (median chunk, against {2 * chunks} chunks without)")
+    pairs = [(sample.chunk, sample.bare) for sample in samples if sample.bare]
+    clock = median(own.seconds / other.seconds for own, other in pairs)
+    cpu = median(own.cpu / other.cpu for own, other in pairs)
+    print(f"\nThe app's own slowdown: x{clock:.2f} by the clock, x{cpu:.2f} by its thread's CPU time")
+    print(f"  (medians of {len(pairs)} pairs of {CHUNK:,} saves).")
     print(f"Emptying the buffer afterwards took {took:.1f} s{'' if drained else ' and was not finished'}.")
     print(f"Recorded {health.recorded:,}, dropped {health.dropped:,}, faults {health.faults}.")
     print(f"Gap entries in the journal: {len(gaps.dropped)}, which count {sum(gaps.dropped.values()):,}.")
@@ -148,7 +199,7 @@ def _print_samples(samples: list[Sample], at_rest: float) -> None:
     step = max(1, len(samples) // SHOWN)
     for sample in samples[step - 1 :: step]:
         print(
-            f"{sample.saves:>10,} {sample.seconds / CHUNK * 1e6:>8.1f} {sample.rss_mb:>8.1f} "
+            f"{sample.saves:>10,} {sample.chunk.seconds / CHUNK * 1e6:>8.1f} {sample.rss_mb:>8.1f} "
             f"{sample.rss_mb - at_rest:>+7.1f} {sample.waiting:>8,} {sample.dropped:>10,}"
         )
 
@@ -172,6 +223,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A million recorded saves.")
     parser.add_argument("saves", nargs="?", type=int, default=1_000_000)
     parser.add_argument("--buffer", type=int, help="how many events may wait (default: as installed)")
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -31,6 +31,7 @@ def collected(settings: LazySettings, tmp_path: Path) -> Path:
     return tmp_path / "staticfiles"
 
 
+@pytest.mark.django_db  # answering a request closes old connections
 def test_static_files_are_served_under_hashed_names_and_kept_for_good(collected: Path) -> None:
     url = staticfiles_storage.url("signalscope/css/tokens.css")
 
