@@ -45,6 +45,14 @@ class Head(msgspec.Struct, eq=False, gc=False):
     cause: Running | None
 
 
+class Ran(msgspec.Struct, eq=False, gc=False):
+    """A statement that a call ran: how often, in all how long, and when first; nanoseconds."""
+
+    times: int = 0
+    duration: int = 0
+    starts: list[int] = []
+
+
 class Running(msgspec.Struct, eq=False, gc=False):
     """A call while it runs, or an origin (no ``head``): what an emission sent now is caused by.
 
@@ -63,7 +71,7 @@ class Running(msgspec.Struct, eq=False, gc=False):
     error: Any = None
     queries: int = 0
     query_ns: int = 0
-    statements: list[tuple[str, str, int, int]] | None = None
+    statements: dict[tuple[str, str], Ran] | None = None
     effects: list[tuple[str, str, int]] | None = None
     mutations: dict[str, list[Any]] | None = None
 

@@ -48,6 +48,7 @@ from .recorded import (
 from .redaction import Redactor
 from .statements import grouped, repeated
 
+_OF_MODELS = frozenset({"save", "delete", "m2m"})
 _MAX_DRIFT_NS = 100_000_000
 _MAX_REMEMBERED = 10_000
 
@@ -145,7 +146,8 @@ class Encoder:
         self, sent: Sent, signal: str, running: list[Running], receivers: list[Receiver]
     ) -> Emission:
         payload = sent.payload
-        using = payload.get("using")
+        # A signal of the app's own may mean anything by ``using``.
+        using = payload.get("using") if naming.family_of(signal) in _OF_MODELS else None
         calls = [
             self._call(call, receiver, sent)
             for call, receiver in zip(running, receivers, strict=False)
@@ -224,7 +226,8 @@ class Encoder:
         alias = using or (blocks[-1].alias if blocks else None)
         if alias is None:
             return None
-        inside = [self._id(block.number) for block in blocks if block.alias == alias]
+        # Without a database of its own, an emission is inside every block that is open around it.
+        inside = [self._id(block.number) for block in blocks if not using or block.alias == alias]
         transaction = Transaction(alias, "open" if inside else "autocommit", inside)
         self._around = blocks, using, transaction
         return transaction
@@ -290,17 +293,17 @@ class Encoder:
 
 def _depth(sent: Sent) -> int:
     """Return how many times this signal is now running for this instance, each within the last."""
-    if sent.pk is None:
+    if sent.kind is None:
         return 1
     depth, parent = 1, sent.cause
     while parent is not None:
         head = parent.head
-        if (
-            head is not None
-            and head.signal is sent.signal
-            and head.pk == sent.pk
-            and head.sender == sent.sender
-        ):
+        if isinstance(head, Sent) and head.signal is sent.signal and _is_of(sent, head):
             depth += 1
         parent = parent.parent
     return depth
+
+
+def _is_of(sent: Sent, around: Sent) -> bool:
+    same = sent.pk == around.pk if sent.pk is not None else sent.unsaved == around.unsaved
+    return same and sent.sender == around.sender

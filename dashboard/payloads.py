@@ -18,6 +18,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
+from django.db.models.fields.files import FieldFile
 
 from . import naming
 from .redaction import REDACTED, Redactor
@@ -71,6 +72,9 @@ def _described(value: Any, kind: type) -> str:
         return f"{value._meta.label} {'(new)' if pk is None else f'#{pk}'}"
     if issubclass(kind, type):
         return f"<class {naming.sender_label(value)}>"
+    if issubclass(kind, FieldFile):
+        # Its name stands in its __dict__; nothing of the file is touched.
+        return str(plain(vars(value).get("name") or ""))
     if kind is FunctionType or kind is MethodType:
         return f"<function {naming.receiver_name(value)}>"
     if issubclass(kind, (bytes, bytearray)):

@@ -48,7 +48,8 @@ class Failure(msgspec.Struct, eq=False):
 class Sent(Head, eq=False, gc=False):
     """An emission as it began; an event of its own where nobody heard it. ``signal`` is its profile.
 
-    ``kind`` is the shape of the instance's model, ``None`` where there is no instance.
+    ``kind`` is the shape of the instance's model, ``None`` where there is no instance; ``unsaved`` tells
+    instances without a key apart, for as long as the emission runs.
     """
 
     method: SendMethod
@@ -58,6 +59,7 @@ class Sent(Head, eq=False, gc=False):
     thread: str
     blocks: tuple[Block, ...]
     started: int
+    unsaved: int = 0
     ended: int = 0
 
 

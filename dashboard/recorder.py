@@ -131,6 +131,7 @@ class Recorder:
                 here.name,
                 blocks,
                 started,
+                id(instance) if pk is None and kind is not None else 0,
             )
         except Exception as fault:  # noqa: BLE001  (a fault of ours must not reach the app)
             self._fault(signal, fault)
@@ -306,6 +307,9 @@ class Recorder:
     # --- faults -------------------------------------------------------------------------------
 
     def _fault(self, signal: Signal | None, fault: Exception) -> None:
+        if isinstance(fault, RecursionError):
+            # The app has used up the stack: this emission is lost, the fault is not ours.
+            return
         self.faults += 1
         self.last_fault = f"{type(fault).__name__}: {fault}"
         profile = self._profiles.get(id(signal))

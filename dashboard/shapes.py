@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any, TypeGuard
+from uuid import UUID
 
 import msgspec
 from django.db.models import Model
 
 from . import naming
+from .redaction import REDACTED
 
 MAX_SHAPES = 10_000
 
 _ABSENT = object()
-_PLAIN = frozenset({str, int, float, bool, type(None)})
+_PLAIN = frozenset({str, int, float, bool, type(None), Decimal, UUID, date, datetime, time, timedelta})
+_CONTAINERS = frozenset({dict, list, tuple})
 
 
 def _nothing(held: dict[str, Any]) -> tuple[Any, ...]:
@@ -48,15 +53,32 @@ class Shape(msgspec.Struct, eq=False):
     def changes(
         self, before: tuple[Any, ...], after: tuple[Any, ...], show: Callable[[str, Any], Any]
     ) -> dict[str, list[Any]]:
-        """Return ``[before, after]`` per changed field; only plain values are asked if they are equal."""
+        """Return ``[before, after]`` per changed field, as shown. Loading a deferred field changes nothing.
+
+        No value of the app's is asked whether it is equal: plain ones are compared, containers by
+        their JSON, others by how they are shown.
+        """
         changed: dict[str, list[Any]] = {}
         for field, old, new in zip(self.fields, before, after, strict=False):
-            if old is new or (type(old) in _PLAIN and type(new) is type(old) and old == new):
+            if old is new or old is _ABSENT or _are_same(old, new):
                 continue
-            changed[field] = [
-                "(deferred)" if value is _ABSENT else show(field, value) for value in (old, new)
-            ]
+            shown = [show(field, old), "(deferred)" if new is _ABSENT else show(field, new)]
+            if shown[0] != shown[1] or type(old) in _CONTAINERS or shown[0] == REDACTED:
+                changed[field] = shown
         return changed
+
+
+def _are_same(old: Any, new: Any) -> bool:
+    if type(old) is not type(new):
+        return False
+    if type(old) in _PLAIN:
+        return bool(old == new)
+    if type(old) not in _CONTAINERS:
+        return False
+    try:
+        return msgspec.json.encode(old) == msgspec.json.encode(new)
+    except (TypeError, ValueError, msgspec.MsgspecError):
+        return False
 
 
 class Shapes:

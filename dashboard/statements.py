@@ -7,9 +7,10 @@ whether that count looks like N+1.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from .causality import Ran
 from .events import Statement
 
 N_PLUS_1 = 3
@@ -19,7 +20,12 @@ MAX_SHAPES = 50
 MAX_OFFSETS = 50
 MAX_SQL = 2_000
 
-_LITERALS = re.compile(r"'(?:[^']|'')*'|\b\d+(?:\.\d+)?\b")
+# In one pass, so that a quote in a comment opens nothing. What has no end runs to the end of the text.
+_LITERALS = re.compile(
+    r"/\*.*?(?:\*/|$)|--[^\n]*|'(?:[^'\\]|''|\\.)*(?:'|$)|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|$)"
+    r"|\b0x[0-9a-f]+\b|\b\d+(?:\.\d+)?\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _LISTS = re.compile(r"\(\s*(?:%s|\?)(?:\s*,\s*(?:%s|\?))+\s*\)")
 _SPACE = re.compile(r"\s+")
 _COUNTED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
@@ -28,28 +34,28 @@ _COUNTED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 @lru_cache(maxsize=2_048)
 def shape(sql: str) -> str:
     """Return the statement without its values: literals become ``?``, lists of values ``(…)``."""
-    text = _SPACE.sub(" ", sql[: 4 * MAX_SQL]).strip()
-    text = _LISTS.sub("(…)", _LITERALS.sub("?", text))
+    bare = _LITERALS.sub(lambda found: " " if found[0].startswith(("/*", "--")) else "?", sql[: 4 * MAX_SQL])
+    text = _LISTS.sub("(…)", _SPACE.sub(" ", bare).strip())
     return text if len(text) <= MAX_SQL else f"{text[:MAX_SQL]}…"
 
 
-def grouped(ran: Iterable[tuple[str, str, int, int]], since: int) -> list[Statement]:
+def grouped(ran: Mapping[tuple[str, str], Ran], since: int) -> list[Statement]:
     """Return one ``Statement`` per shape and database, in order of first appearance.
 
-    ``ran`` holds (sql, alias, start, duration), both in nanoseconds; offsets count from ``since``.
+    ``ran`` is by SQL and alias; offsets count from ``since``, in nanoseconds like all of its times.
     """
     found: dict[tuple[str, str], Statement] = {}
-    for sql, alias, started, duration in ran:
+    for (sql, alias), runs in ran.items():
         key = shape(sql), alias
         statement = found.get(key)
         if statement is None:
             if len(found) == MAX_SHAPES:
                 continue
             statement = found[key] = Statement(key[0], times=0, offsets_us=[], alias=alias)
-        statement.times += 1
-        statement.duration_us += duration / 1000
-        if len(statement.offsets_us) < MAX_OFFSETS:
-            statement.offsets_us.append((started - since) / 1000)
+        statement.times += runs.times
+        statement.duration_us += runs.duration / 1000
+        room = MAX_OFFSETS - len(statement.offsets_us)
+        statement.offsets_us += [(started - since) / 1000 for started in runs.starts[:room]]
     return list(found.values())
 
 

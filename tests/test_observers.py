@@ -12,7 +12,7 @@ from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
 from django.core.cache.backends.base import BaseCache
-from django.db import connection, transaction
+from django.db import connection, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
@@ -22,6 +22,7 @@ from django.db.transaction import Atomic
 from django.dispatch import Signal
 from django.utils import timezone
 
+from dashboard import observers
 from dashboard.statements import shape
 
 from .hearing import Heard, hearing
@@ -126,6 +127,35 @@ def test_statements_keep_no_values(heard: Heard, connect: Callable[..., None]) -
 def test_lists_of_values_have_one_shape_whatever_their_length() -> None:
     assert shape("SELECT a FROM t WHERE b IN (%s, %s)") == shape("SELECT a  FROM t WHERE b IN (%s,%s,%s)")
     assert shape("SELECT 'it''s'") == "SELECT ?"
+
+
+@pytest.mark.django_db
+def test_a_thousand_equal_queries_are_counted_whole(heard: Heard, connect: Callable[..., None]) -> None:
+    def receiver(**named: Any) -> None:
+        for number in range(1_000):
+            User.objects.filter(pk=number).exists()
+
+    connect(touched, receiver)
+    touched.send(None)
+    (call,) = heard.one("touched").calls
+    assert call.queries == 1_000
+    assert call.flags == ["n+1:1000"]
+    assert len(call.statements[0].offsets_us) == 50
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 'hunter2",
+        "SELECT /* 'hunter2 */ 1",
+        "SELECT 1 -- token=hunter2",
+        r"SELECT 'it\'s hunter2'",
+        "SELECT $$hunter2$$",
+        "SELECT $a$hunter2",
+    ],
+)
+def test_no_way_of_writing_a_value_keeps_it(sql: str) -> None:
+    assert "hunter2" not in shape(sql)
 
 
 # --- mutations ---------------------------------------------------------------------------------
@@ -263,6 +293,27 @@ def test_on_commit_is_untouched(heard: Heard) -> None:
     assert ran == ["mine"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_hook_that_raises_after_the_commit_rolls_nothing_back(heard: Heard) -> None:
+    def hook() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        Group.objects.create(name="kept")
+        transaction.on_commit(hook)
+    assert Group.objects.count() == 1
+    assert [outcome.state for outcome in heard.outcomes()] == ["committed"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_keyword_using_of_a_signal_of_the_apps_own_is_no_database(heard: Heard) -> None:
+    with transaction.atomic():
+        touched.send(None, using="redis")
+    told = heard.one("touched").transaction
+    assert told is not None
+    assert (told.alias, told.state, len(told.blocks)) == ("default", "open", 1)
+
+
 # --- effects -----------------------------------------------------------------------------------
 
 
@@ -289,6 +340,32 @@ def test_mail_cache_and_planned_callbacks_are_told_without_their_content(
     assert effects[3].what.endswith("receiver")
     assert len(effects) == 4
     assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db
+def test_what_did_not_happen_is_no_effect(heard: Heard, connect: Callable[..., None]) -> None:
+    ran: list[str] = []
+
+    def receiver(**named: Any) -> None:
+        cache.set("there", 1)
+        cache.add("there", 2)
+        cache.delete("nowhere")
+        mail.EmailMessage("to nobody").send()
+
+    connect(touched, receiver)
+    touched.send(None)
+    assert [(one.kind, one.what) for one in heard.one("touched").calls[0].effects] == [("cache", "set")]
+    assert ran == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_callback_that_ran_at_once_was_not_planned(heard: Heard, connect: Callable[..., None]) -> None:
+    def receiver(**named: Any) -> None:
+        transaction.on_commit(lambda: mail.send_mail("s", "b", "a@b.c", ["d@e.f"]) and None)
+
+    connect(touched, receiver)
+    touched.send(None)
+    assert [one.kind for one in heard.one("touched").calls[0].effects] == ["mail"]
 
 
 # --- bypasses ----------------------------------------------------------------------------------
@@ -373,6 +450,43 @@ def test_an_m2m_add_nobody_listens_to_is_a_bypass_and_its_removal_is_announced(h
     user.groups.add(group)
     user.groups.remove(group)
     assert [(one.operation, one.sender) for one in heard.bypasses()] == [("m2m add", "auth.User.groups")]
+
+
+@pytest.mark.django_db
+def test_rows_that_may_have_been_there_are_not_counted(heard: Heard) -> None:
+    Group.objects.bulk_create([Group(id=1, name="a")], ignore_conflicts=True)
+    assert [(one.operation, one.rows) for one in heard.bypasses()] == [("bulk_create()", None)]
+
+
+@pytest.mark.django_db
+def test_an_update_by_a_receiver_of_a_deletion_is_no_cascade(
+    heard: Heard, connect: Callable[..., None]
+) -> None:
+    User.objects.create(username="ann")
+    connect(post_delete, lambda **named: User.objects.update(first_name="x"), Group)
+    Group.objects.create(name="a").delete()
+    assert [one.operation for one in heard.bypasses()] == ["update()"]
+
+
+@pytest.mark.django_db
+def test_no_router_is_asked_once_more(heard: Heard, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Router:
+        def db_for_write(self, model: Any, **hints: Any) -> str:
+            asked.append(model.__name__)
+            return "default"
+
+    def update() -> int:
+        asked.clear()
+        User.objects.update(first_name="x")
+        return len(asked)
+
+    User.objects.create(username="ann")
+    monkeypatch.setattr(router, "routers", [Router()])
+    recorded = update()
+    observers.uninstall()
+    assert recorded == update()
 
 
 @pytest.mark.django_db

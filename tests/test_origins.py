@@ -40,6 +40,19 @@ async def answer_async(request: HttpRequest) -> HttpResponse:
     return HttpResponse("fine")
 
 
+class Equal(HttpResponse):
+    """A response that compares itself, and so has no hash."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Equal)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def equal(request: HttpRequest) -> HttpResponse:
+    return Equal("fine")
+
+
 def fail(request: HttpRequest) -> HttpResponse:
     raise ZeroDivisionError
 
@@ -55,6 +68,7 @@ urlpatterns = [
     path("answer/<int:number>/", answer, name="answer"),
     path("async/", answer_async, name="async"),
     path("fail/", fail),
+    path("equal/", equal),
     path("stream/", stream),
     path("signals/own/", answer),
     path("static/file.css", answer),
@@ -103,6 +117,12 @@ def test_closing_a_response_twice_closes_the_origin_once(heard: Heard) -> None:
     response.close()
     response.close()
     assert len(heard.origins()) == 1
+
+
+def test_a_response_without_a_hash_is_answered_and_closes_its_origin(heard: Heard) -> None:
+    wsgi("/equal/").close()
+    assert Client().get("/equal/").status_code == 200
+    assert [origin.status for origin in heard.origins()] == ["200", "200"]
 
 
 def test_two_requests_are_two_traces(heard: Heard) -> None:
@@ -205,11 +225,30 @@ def test_a_command_is_an_origin(heard: Heard) -> None:
     assert heard.one("touched").trace == closed.trace
 
 
+def test_a_command_is_titled_with_its_words_and_without_its_options(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["manage.py", "test_origins", "burst", "--password", "hunter2"])
+    run(Command(), fail=False)
+    assert [one.title for one in heard.origins()] == ["test_origins burst"]
+
+
 def test_a_failing_command_closes_its_origin_and_raises(heard: Heard) -> None:
     with pytest.raises(ZeroDivisionError):
         run(Command(), fail=True)
     (closed,) = heard.origins()
     assert (closed.status, closed.error) == ("failed", "ZeroDivisionError")
+
+
+def test_a_command_that_exits_with_zero_is_done(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*args: Any, **options: Any) -> None:
+        raise SystemExit(0)
+
+    command = Command()
+    monkeypatch.setattr(command, "handle", leave)
+    with pytest.raises(SystemExit):
+        run(command)
+    assert [(one.status, one.error) for one in heard.origins()] == [("done", None)]
 
 
 def test_what_follows_a_command_is_no_part_of_it(heard: Heard) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,10 @@ from django.db.models.signals import class_prepared
 from django.dispatch import Signal
 from django.test.utils import isolate_apps
 from django.utils.functional import SimpleLazyObject
+
+from dashboard.payloads import plain
+from dashboard.shapes import Shapes
+from demo_app.models import Post
 
 from .hearing import Heard, hearing
 
@@ -76,3 +81,25 @@ def test_the_base_of_all_models_can_be_a_sender(heard: Heard) -> None:
     happened.send(models.Model)
 
     assert heard.one("happened").sender == "django.db.models.base.Model"
+
+
+def test_looking_at_a_file_changes_nothing_and_another_file_does() -> None:
+    shape = Shapes().of(Post)
+    post = Post(image="a.jpg")
+    before = shape.values(post.__dict__)
+    assert post.image.name == "a.jpg"
+    assert shape.changes(before, shape.values(post.__dict__), show) == {}
+    post.image = "b.jpg"
+    assert shape.changes(before, shape.values(post.__dict__), show) == {"image": ["a.jpg", "b.jpg"]}
+
+
+def test_equal_values_read_again_are_no_change() -> None:
+    shape = Shapes().of(Post)
+    post = Post(published_at=datetime(2026, 1, 1, tzinfo=UTC))
+    before = shape.values(post.__dict__)
+    post.published_at = datetime(2026, 1, 1, tzinfo=UTC)
+    assert shape.changes(before, shape.values(post.__dict__), show) == {}
+
+
+def show(field: str, value: Any) -> Any:
+    return plain(value)

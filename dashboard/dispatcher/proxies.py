@@ -41,10 +41,15 @@ class StandIn:
         self._async = [self._proxy(_AsyncProxy, receiver) for receiver in async_receivers]
 
     def _proxy(self, kind: type[_Proxy], receiver: Any) -> _Proxy:
-        emission, calls = self._emission, self._calls
-        call = Running(emission.trace, emission, len(calls), emission.cause, kind is _AsyncProxy)
-        calls.append(call)
-        return kind(self._signal, receiver, call, self._failed)
+        emission = self._emission
+        call = Running(emission.trace, emission, 0, emission.cause, kind is _AsyncProxy)
+        return kind(self._signal, receiver, call, self._failed, self._calls)
+
+    def in_order(self) -> list[Any]:
+        """Return the receivers in the order of the calls, those that never ran last."""
+        proxies = {id(proxy.call): proxy.receiver for proxy in (*self._sync, *self._async)}
+        ran = [proxies.pop(id(call)) for call in self._calls if id(call) in proxies]
+        return [*ran, *proxies.values()]
 
     def _live_receivers(self, sender: Any) -> tuple[list[_Proxy], list[_Proxy]]:
         return self._sync, self._async
@@ -61,16 +66,22 @@ class StandIn:
 class _Proxy:
     """A receiver that notes its call. ``signal`` is passed on as the real one."""
 
-    __slots__ = ("call", "failed", "receiver", "signal")
+    __slots__ = ("call", "calls", "failed", "receiver", "signal")
 
-    def __init__(self, signal: Signal, receiver: Any, call: Running, failed: Failed) -> None:
+    def __init__(
+        self, signal: Signal, receiver: Any, call: Running, failed: Failed, calls: list[Running]
+    ) -> None:
         self.signal = signal
         self.receiver = receiver
         self.call = call
         self.failed = failed
+        self.calls = calls
 
     def __call__(self, /, *, signal: Any, **named: Any) -> Any:
         call = self.call
+        # Sync and async receivers may begin at once in two threads: the place is looked up, not counted.
+        self.calls.append(call)
+        call.index = next(place for place, one in enumerate(self.calls) if one is call)
         token = current.set(call)
         call.started = clock()
         try:

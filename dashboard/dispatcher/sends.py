@@ -168,7 +168,7 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
         try:
             return stand_in.unwrap(await plain_method(stand_in, sender, **named))
         finally:
-            finish(emission, calls, [*sync_receivers, *async_receivers])
+            finish(emission, calls, stand_in.in_order())
 
     @wraps(plain_asend)
     async def asend(self: Signal, sender: Any, **named: Any) -> list[tuple[Any, Any]]:

@@ -16,8 +16,10 @@ from time import perf_counter_ns as clock
 from types import FrameType
 from typing import Any, Protocol
 
+from django.db import DEFAULT_DB_ALIAS, router
 from django.db.models import Model, QuerySet
 from django.db.models.deletion import Collector
+from django.db.models.fields import related_descriptors
 from django.db.models.signals import (
     ModelSignal,
     m2m_changed,
@@ -27,6 +29,7 @@ from django.db.models.signals import (
     pre_save,
 )
 
+from ..causality import Running, current
 from .patching import Patches
 
 SAVE = (pre_save, post_save)
@@ -54,8 +57,10 @@ class BypassReceiver(Protocol):
 _patches = Patches()
 # The write that is being told already: what it is made of is not told again.
 _telling: ContextVar[bool] = ContextVar("signalscope_bypass", default=False)
-# The deletion that runs now, from which cascades come.
-_collector: ContextVar[Collector | None] = ContextVar("signalscope_collector", default=None)
+# The deletion that runs now, from which cascades come, and the call that it runs in.
+_collector: ContextVar[tuple[Collector | None, Running | None]] = ContextVar(
+    "signalscope_collector", default=(None, None)
+)
 
 
 def install(heard: BypassReceiver) -> None:
@@ -85,19 +90,48 @@ def _watch_bulk(heard: BypassReceiver, name: str, operation: str) -> None:
         with _told():
             result = plain(self, *args, **kwargs)
         rows = result if isinstance(result, int) else len(result)
-        model = self.model
-        if model._meta.auto_created:
-            if rows and not m2m_changed.has_listeners(model):
-                _tell(heard, "m2m add", model, M2M, rows, self.db, started)
-        elif rows:
-            cascade = _collector.get() is not None
-            _tell(
-                heard, f"on_delete {operation}" if cascade else operation, model, SAVE, rows, self.db, started
-            )
+        if not rows:
+            return result
+        # How many of them were there already, the database does not say.
+        told = None if kwargs.get("ignore_conflicts") else rows
+        model, using = self.model, _alias(self)
+        if _is_of_related_manager(sys._getframe(1)):
+            if not m2m_changed.has_listeners(model):
+                _tell(heard, "m2m add", model, M2M, told, using, started)
+        elif model._meta.auto_created:
+            _tell(heard, operation, model, M2M, told, using, started)
+        else:
+            name_now = operation if _deleting() is None else f"on_delete {operation}"
+            _tell(heard, name_now, model, SAVE, told, using, started)
         return result
 
-    # Django's way of saying that a template must not call this; wraps() has copied it.
     _patches.replace(QuerySet, name, bulk)
+
+
+def _alias(queryset: QuerySet[Any]) -> str:
+    """Return the database a query set wrote to, or ``""``: asking a router again would be a call too many."""
+    chosen = vars(queryset).get("_db")
+    return chosen or ("" if router.routers else DEFAULT_DB_ALIAS)
+
+
+def _is_of_related_manager(frame: FrameType | None) -> bool:
+    """Return whether a many-to-many manager asked for this: it announces what it does itself.
+
+    Its ``add``, ``remove`` and ``clear`` are closures in django/db/models/fields/related_descriptors.py.
+    """
+    for _ in range(6):
+        if frame is None:
+            return False
+        if frame.f_code.co_filename == related_descriptors.__file__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _deleting() -> Collector | None:
+    """Return the deletion that runs now, unless a receiver of its signals does."""
+    collector, call = _collector.get()
+    return collector if call is current.get() else None
 
 
 def _watch_raw_delete(heard: BypassReceiver) -> None:
@@ -107,13 +141,11 @@ def _watch_raw_delete(heard: BypassReceiver) -> None:
     def _raw_delete(self: QuerySet[Any], using: str) -> Any:
         started = clock()
         rows = plain(self, using)
-        collector, model = _collector.get(), self.model
-        if not rows or _telling.get():
+        collector, model = _deleting(), self.model
+        if not rows or _telling.get() or _is_of_related_manager(sys._getframe(1)):
             return rows
         if model._meta.auto_created:
-            # remove() and clear() delete through rows themselves, between the two m2m_changed.
-            if collector is None or _deletes(collector) is not model:
-                _tell(heard, "cascade", model, M2M, rows, using, started)
+            _tell(heard, "cascade", model, M2M, rows, using, started)
         else:
             _tell(heard, "fast delete" if collector else "_raw_delete()", model, DELETE, rows, using, started)
         return rows
@@ -128,7 +160,7 @@ def _watch_collector(heard: BypassReceiver) -> None:
     def delete(self: Collector) -> Any:
         lonely = _deleted_unheard(self)
         started = clock()
-        token = _collector.set(self)
+        token = _collector.set((self, current.get()))
         try:
             result = plain(self)
         finally:
@@ -155,13 +187,6 @@ def _deleted_unheard(collector: Collector) -> type[Model] | None:
     return model if collector.can_fast_delete(instance) else None
 
 
-def _deletes(collector: Collector) -> type[Model] | None:
-    origin = getattr(collector, "origin", None)
-    if isinstance(origin, QuerySet):
-        return origin.model
-    return type(origin) if isinstance(origin, Model) else None
-
-
 @contextmanager
 def _told() -> Iterator[None]:
     token = _telling.set(True)
@@ -176,7 +201,7 @@ def _tell(
     operation: str,
     model: type[Model],
     signals: tuple[ModelSignal, ...],
-    rows: int,
+    rows: int | None,
     using: str,
     started: int,
 ) -> None:

@@ -89,9 +89,14 @@ def _watch(owner: type, name: str, kind: str, describe: Callable[..., str]) -> N
             effects = call.effects = []
         held, at = len(effects), clock()
         result = plain(self, *args, **kwargs)
-        # A write that is made of other writes (set_many of set) is told once, as the app asked for it.
-        del effects[held:]
-        if held < MAX_EFFECTS:
+        if kind == "on_commit":
+            happened = self.in_atomic_block  # otherwise it has run by now
+        else:
+            # A write that is made of other writes (set_many of set) is told once, as the app asked for it.
+            del effects[held:]
+            # add() of a key that was there, a message without recipients: nothing happened.
+            happened = result is not False and (kind != "mail" or bool(result))
+        if happened and len(effects) < MAX_EFFECTS:
             effects.append((kind, describe(self, *args), at))
         return result
 

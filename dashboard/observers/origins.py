@@ -32,7 +32,8 @@ class OriginReceiver(Protocol):
 class Opened(msgspec.Struct, eq=False):
     """An origin while it runs. ``request`` is let go when it closes.
 
-    ``awaits_close``: the origin goes on until the response is closed, after the handler returned.
+    ``awaits_close``: the origin goes on until the response is closed, after the handler returned;
+    ``answered``: there is such a response.
     """
 
     trace: Trace
@@ -45,6 +46,7 @@ class Opened(msgspec.Struct, eq=False):
     status: str | None = None
     error: str | None = None
     awaits_close: bool = False
+    answered: bool = False
     closed: bool = False
 
 

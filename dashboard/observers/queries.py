@@ -14,11 +14,14 @@ from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 
-from ..causality import Running, current
+from ..causality import Ran, Running, current
 from .patching import Patches
 
 MAX_STATEMENTS = 500
-"""So many statements of one call are kept; all are counted."""
+"""So many different statements of one call are kept, each with its count; all are counted together."""
+
+MAX_STARTS = 50
+"""Of so many runs of one statement it is kept when they were."""
 
 _patches = Patches()
 
@@ -64,9 +67,17 @@ def _note(call: Running, cursor: CursorWrapper, sql: Any, started: int) -> None:
     duration = clock() - started
     call.queries += 1
     call.query_ns += duration
-    if call.statements is None:
-        call.statements = []
-    if len(call.statements) < MAX_STATEMENTS:
-        # A psycopg Composed, say, is no text; its type is told.
-        text = sql if type(sql) is str else type(sql).__name__
-        call.statements.append((text, cursor.db.alias, started, duration))
+    # A psycopg Composed, say, is no text; its type is told.
+    key = sql if type(sql) is str else type(sql).__name__, cursor.db.alias
+    statements = call.statements
+    if statements is None:
+        statements = call.statements = {}
+    ran = statements.get(key)
+    if ran is None:
+        if len(statements) >= MAX_STATEMENTS:
+            return
+        ran = statements[key] = Ran()
+    ran.times += 1
+    ran.duration += duration
+    if len(ran.starts) < MAX_STARTS:
+        ran.starts.append(started)

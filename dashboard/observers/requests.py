@@ -25,8 +25,9 @@ from .origins import Opened, Origins, opened_now
 from .patching import Patches
 
 _patches = Patches()
-# What is to be done when a WSGI server closes the response: close this origin; None: stay silent.
-_answered: weakref.WeakKeyDictionary[HttpResponseBase, Opened | None] = weakref.WeakKeyDictionary()
+# What is to be done when a WSGI server closes the response: close this origin; None: stay silent. By
+# id, and forgotten with the response: a class of the app's may not be hashable.
+_answered: dict[int, tuple[weakref.ref[HttpResponseBase], Opened | None]] = {}
 
 
 def install(origins: Origins) -> None:
@@ -61,7 +62,7 @@ def _wrap_wsgi(origins: Origins) -> None:
             with origins.within(opened):
                 return plain_call(self, environ, start_response)
         finally:
-            if opened not in list(_answered.values()):
+            if not opened.answered:
                 origins.close(opened)
 
     _patches.replace(WSGIHandler, "__call__", __call__)
@@ -107,9 +108,10 @@ def _wrap_responses(origins: Origins) -> None:
     @wraps(plain_close)
     def close(self: HttpResponseBase) -> None:
         # request_finished is sent here, when the WSGI server has sent the response.
-        if self not in _answered:
+        known = _answered.pop(id(self), None)
+        if known is None:
             return plain_close(self)
-        opened = _answered.pop(self)
+        opened = known[1]
         if opened is None:
             with suppressed():
                 return plain_close(self)
@@ -149,12 +151,18 @@ def _answering(origins: Origins, request: HttpRequest) -> Iterator[Opened | None
 
 def _note(opened: Opened | None, request: HttpRequest, response: HttpResponseBase) -> None:
     if current.get() is SUPPRESSED:
-        _answered[response] = None
+        _await_close(response, None)
     if opened is None or opened.request is not request:
         return
     opened.status = str(response.status_code)
     if opened.awaits_close:
-        _answered[response] = opened
+        opened.answered = True
+        _await_close(response, opened)
+
+
+def _await_close(response: HttpResponseBase, opened: Opened | None) -> None:
+    key = id(response)
+    _answered[key] = weakref.ref(response, lambda _: _answered.pop(key, None)), opened
 
 
 def _wrap_resolver() -> None:

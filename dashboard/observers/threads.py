@@ -8,7 +8,6 @@ nothing themselves, only the work they are given: they outlive whoever happened 
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import thread as pool
@@ -19,7 +18,8 @@ from ..causality import SUPPRESSED, Running, current
 from .patching import Patches
 
 _patches = Patches()
-_inherited: weakref.WeakKeyDictionary[threading.Thread, Running] = weakref.WeakKeyDictionary()
+# By id, from start() to the thread's first step: a thread class of the app's may not be hashable.
+_inherited: dict[int, Running] = {}
 
 
 def install() -> None:
@@ -34,13 +34,18 @@ def install() -> None:
     @wraps(plain_start)
     def start(self: threading.Thread) -> None:
         call = current.get()
-        if call is not None and call is not SUPPRESSED and not _is_of_pool(self):
-            _inherited[self] = call
-        plain_start(self)
+        if call is None or call is SUPPRESSED or _is_of_pool(self):
+            return plain_start(self)
+        _inherited[id(self)] = call
+        try:
+            plain_start(self)
+        finally:
+            # Taken by the thread by now, unless it could not start.
+            _inherited.pop(id(self), None)
 
     @wraps(plain_bootstrap)
     def _bootstrap_inner(self: threading.Thread) -> None:
-        call = _inherited.pop(self, None)
+        call = _inherited.pop(id(self), None)
         if call is not None:
             current.set(call)
         plain_bootstrap(self)

@@ -77,7 +77,10 @@ def install(heard: OutcomeReceiver) -> None:
         try:
             result = plain_exit(self, exc_type, exc_value, traceback)
         except BaseException:
-            heard.outcome(block, "rolled back")
+            # An on_commit hook that raises does so after COMMIT: BaseDatabaseWrapper.set_autocommit
+            # (django/db/backends/base/base.py) takes this mark back only when all hooks have run.
+            committed = not failed and connection.run_commit_hooks_on_set_autocommit_on
+            heard.outcome(block, "committed" if committed else "rolled back")
             raise
         if failed:
             heard.outcome(block, "rolled back")
