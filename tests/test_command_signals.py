@@ -616,7 +616,7 @@ def test_another_process_s_tail_prints_what_is_stored_and_ends_quietly_on_ctrl_c
         assert json.loads(process.stdout.readline())["id"] == "e2"
 
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=60)
 
     assert (rest, errors, process.returncode) == ("", "", 0)
     assert journal.head().seq == 2
@@ -631,7 +631,7 @@ def test_a_closed_pipe_ends_the_tail_quietly_even_when_nothing_more_comes(
         assert process.stderr is not None
         assert "post_save" in process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
 
 
@@ -643,5 +643,5 @@ def test_a_closed_pipe_ends_a_long_output_quietly(journal: Journal, environment:
         process.stdout.readline()
         time.sleep(0.2)
         process.stdout.close()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""

@@ -78,7 +78,7 @@ def tell(process: subprocess.Popen[str]) -> None:
 
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for the end of a process, and return what it printed meanwhile."""
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     return output
 

@@ -549,7 +549,7 @@ def run(script: str, path: Path, **options: Any) -> subprocess.Popen[str]:
 
 def test_what_waits_is_written_when_the_process_exits(reader: SqliteJournal) -> None:
     process = run("", reader._file.path)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 0
     assert len(ids(reader)) == 5
 
@@ -561,7 +561,7 @@ def test_what_waits_is_written_on_sigterm_and_the_process_dies_of_it_all_the_sam
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
     assert len(ids(reader)) == 5
 
@@ -578,7 +578,7 @@ def test_a_handler_that_calls_the_one_before_it_is_not_cut_short(reader: SqliteJ
         time.sleep(60)
     """
     process = run(script, reader._file.path)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 3
     assert output == "the app's own end\n"
     assert len(ids(reader)) == 5

@@ -255,6 +255,9 @@ class Following:
                 for entry in entries:
                     summary.add(entry)
                 summary.more = len(entries) >= TRACE_LIMIT
+                known = self._traces.get(trace)
+                if summary.more and summary.closed is None and known is not None and known.closed:
+                    summary.add(known.closed)
                 self._traces[trace] = summary
                 self._traces.move_to_end(trace)
                 self._partial.discard(trace)

@@ -73,6 +73,11 @@ class _Look:
         """Return whether the entry alone brings its trace into the tree."""
         return self._selection.lets_in(entry, self._origins.get(entry.trace))
 
+    def end_of(self, trace: str) -> Origin | None:
+        """Return what closed the trace, where the look has met it."""
+        origin = self._origins.get(trace)
+        return origin if origin is not None and origin.state == "closed" else None
+
     def _look_at(self, entry: Entry, journal: Journal) -> None:
         found = self.found
         if isinstance(entry, Origin):
@@ -129,7 +134,7 @@ def look_back(
         before = chunk[-1].seq
     else:
         found.more = found.more or found.reached > after + 1
-    found.traces = _summaries(journal, look.traces, slow_ms, _had(look, after, top, shown_to))
+    found.traces = _summaries(journal, look, slow_ms, _had(look, after, top, shown_to))
     return found
 
 
@@ -142,11 +147,11 @@ def _had(look: _Look, after: int, before: int | None, shown_to: int) -> Callable
 
 
 def _summaries(
-    journal: Journal, traces: Iterable[str], slow_ms: float, had: Callable[[Entry], bool]
+    journal: Journal, look: _Look, slow_ms: float, had: Callable[[Entry], bool]
 ) -> list[TraceSummary]:
     summaries = []
     budget = TRACE_BUDGET
-    for trace in traces:
+    for trace in look.traces:
         limit = max(min(TRACE_LIMIT, budget), 200)
         entries = journal.read_trace(trace, limit)
         budget -= len(entries)
@@ -156,5 +161,8 @@ def _summaries(
         for entry in entries:
             summary.add(entry)
         summary.more = len(entries) >= limit
+        end = look.end_of(trace)
+        if summary.more and end is not None and summary.closed is None:
+            summary.add(end)
         summaries.append(summary)
     return summaries

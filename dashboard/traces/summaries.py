@@ -165,11 +165,11 @@ class TraceSummary:
     def state(self) -> str:
         """``closed``, ``open`` while it runs, ``unfinished`` when its process ended first.
 
-        ``loose`` when its kind of origin has no end.
+        ``loose`` when its kind of origin has no end, or the end is among what was left out (``more``).
         """
         if self.closed:
             return "closed"
-        if not self.opened or self.opened.type not in _ENDS:
+        if self.more or not self.opened or self.opened.type not in _ENDS:
             return "loose"
         return "unfinished" if has_ended(self.opened.process, self.opened.at) else "open"
 

@@ -30,6 +30,8 @@ STRETCH_ROWS = 300
 TRACE_LIMIT = 20_000
 _BATCH = 10
 
+SHORTCUTS = {"error": "errors", "slow": "slow", "rolled-back": "rolled back", "bypass": "bypasses"}
+
 
 class Look(NamedTuple):
     """What the address asks for. ``error`` is set when ``text`` is no query; then nothing is filtered."""
@@ -62,6 +64,15 @@ class Chip(NamedTuple):
     term: Term
     without: str
     edit: str
+
+
+class Shortcut(NamedTuple):
+    """A flag to look for: what its button says, whether it is on, and the page with it toggled."""
+
+    flag: str
+    label: str
+    on: bool
+    toggled: str
 
 
 class Channel(NamedTuple):
@@ -202,6 +213,7 @@ def _filters(look: Look, request: HttpRequest, families: Mapping[str, int]) -> d
             for name, title in ((TREE, "Tree"), (FLAT, "Flat"))
         ],
         "channels": buttons,
+        "shortcuts": shortcuts(look),
         # The socket updates the counts of all families: each needs an element.
         "unshown": set(readouts.CHANNELS) - {button.family for button in buttons},
         "socket": fragments.socket_url(look.layout, text),
@@ -209,6 +221,22 @@ def _filters(look: Look, request: HttpRequest, families: Mapping[str, int]) -> d
         "everything": fragments.live_url(look.layout, ""),
         "scenarios": scenarios(),
     }
+
+
+def shortcuts(look: Look) -> list[Shortcut]:
+    """Return the buttons of what is looked for most."""
+    on = {term.value: term for term in look.query.terms if term.key == "is" and not term.negated}
+    return [
+        Shortcut(
+            flag,
+            label,
+            flag in on,
+            fragments.live_url(
+                look.layout, on[flag].without if flag in on else look.query.with_term("is", flag)
+            ),
+        )
+        for flag, label in SHORTCUTS.items()
+    ]
 
 
 def channels(look: Look, families: Mapping[str, int]) -> list[Channel]:

@@ -145,6 +145,18 @@ def test_a_filter_that_does_not_parse_says_where_and_the_stream_goes_on(staff_pa
     expect(staff_page.locator(".row-flat", has_text="milestone_reached")).to_have_count(1)
 
 
+def test_errors_are_one_press_away_and_one_press_back(staff_page: Page) -> None:
+    elsewhere(lambda: call_command("scenario", "raise-send-robust", verbosity=0))
+    open_live(staff_page, "?layout=flat")
+    every = staff_page.locator(".row-flat").count()
+    staff_page.get_by_role("button", name="errors").click()
+    expect(staff_page.locator(".chip")).to_contain_text("error")
+    expect(staff_page.locator(".row-flat")).to_have_count(1)
+    staff_page.get_by_role("button", name="errors").click()
+    expect(staff_page.locator(".chip")).to_have_count(0)
+    expect(staff_page.locator(".row-flat")).to_have_count(every)
+
+
 def test_a_family_can_be_hidden(staff_page: Page) -> None:
     send(1)
     Group.objects.create(name="a")
