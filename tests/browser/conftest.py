@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 
 from dashboard.causality import suppressed
 
@@ -25,6 +25,9 @@ from .server import LiveServer
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 PASSWORD = "admin"
+
+# A shared machine may keep a page waiting; a test that passes does not get slower by this.
+expect.set_options(timeout=15_000)
 
 SignIn = Callable[[BrowserContext], None]
 
