@@ -79,6 +79,7 @@ class Tail:
         self._holders = 0
         self._ending = threading.Event()
         self._following = threading.Lock()
+        self._running = threading.Lock()
         self._callbacks: tuple[Callback, ...] = ()
         self._forget()
 
@@ -181,7 +182,8 @@ class Tail:
     def _run(self, ending: threading.Event) -> None:
         wait_s = 0.0
         stale = True
-        with suppressed():
+        # One at a time: a thread that is still ending would take the journal's "changed" from the next.
+        with self._running, suppressed():
             while not ending.wait(wait_s):
                 try:
                     stale = self._journal.changed() or stale

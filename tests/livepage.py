@@ -159,7 +159,7 @@ def _vitals(head: Cursor) -> dict[str, str]:
 
 
 async def eventually(
-    condition: Callable[[], bool] | Callable[[], Awaitable[bool]], timeout_s: float = 5.0
+    condition: Callable[[], bool] | Callable[[], Awaitable[bool]], timeout_s: float = 20.0
 ) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(timeout_s):

@@ -65,21 +65,21 @@ class Socket:
     async def say(self, **message: Any) -> None:
         await self.wire.send_to(text_data=json.dumps(message))
 
-    async def hear(self, timeout_s: float = 3.0) -> str:
+    async def hear(self, timeout_s: float = 15.0) -> str:
         text = await self.wire.receive_from(timeout_s)
         assert isinstance(text, str)
         self.page.obey(text)
         return text
 
     async def hear_until(self, pattern: str) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 text = await self.hear()
                 if re.search(pattern, text):
                     return text
 
     async def closed(self) -> int:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while True:
                 message = await self.wire.receive_output(3)
                 if message["type"] == "websocket.close":
@@ -261,7 +261,7 @@ async def test_what_the_consumer_does_is_not_recorded(
     monkeypatch.setattr("dashboard.stream.frames.Client.frame", watching)
     socket = Socket()
     await socket.open(journal)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         await framed.wait()
     assert seen == [SUPPRESSED]
     await socket.leave()

@@ -171,7 +171,12 @@ class Following:
             self._begin_anew(head)
         fresh: list[Entry] = []
         while self._seen < head.seq:
-            entries, self._seen = await self._stretch(self._seen, head.seq)
+            entries, reached = await self._stretch(self._seen, head.seq)
+            if reached == self._seen:
+                # The head was the journal's and the tail is still behind it: the next beat goes on.
+                head = Cursor(head.epoch, self._seen)
+                break
+            self._seen = reached
             for entry in entries:
                 if entry.trace:
                     self._summary_of(entry).add(entry)
@@ -215,6 +220,8 @@ class Following:
         else:
             read = await asyncio.to_thread(self.tail.since, after, STEP)
         entries = [entry for entry in read.entries if entry.seq <= upto]
+        if not read.entries and self.tail.head.seq < upto:
+            return [], after
         reached = min(read.cursor.seq, upto) if read.entries else upto
         self._stretches[after, upto] = entries, reached
         if len(self._stretches) > KEPT_STRETCHES:
@@ -232,7 +239,10 @@ class Following:
         known = self._digests.get(key)
         if known is None:
             entries, reached = await self._stretch(after, self.head.seq)
-            known = self._digests[key] = digest(entries, query, after, reached, self.origin)
+            known = digest(entries, query, after, reached, self.origin)
+            if reached == after < self.head.seq:
+                return known  # nothing yet, and not for good
+            self._digests[key] = known
             if len(self._digests) > KEPT_DIGESTS:
                 self._digests.popitem(last=False)
         return known
