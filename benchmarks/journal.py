@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dashboard.events import Call, Emission, Entry, Instance, Process, Site
+from dashboard.events import Call, Emission, Instance, Process, Site
 from dashboard.journal import Packed, pack
 from dashboard.journal.sqlite import SqliteJournal
 from dashboard.writer import BATCH, Writer
@@ -31,8 +31,12 @@ PROCESS = Process(host="web-1", pid=4711, thread="MainThread")
 SITE = Site(file="demo_app/admin.py", line=31, function="save_model")
 
 
-def encode(number: Any) -> Entry:
+def encode(number: Any) -> Packed:
     """Return a typical emission: two receivers, a payload of four values."""
+    return pack(_emission(number))
+
+
+def _emission(number: int) -> Emission:
     return Emission(
         id=f"a1b2c3d4-{number:x}",
         trace=f"{number // 30:032x}",
@@ -135,7 +139,7 @@ def executemany(journal: SqliteJournal, batch: list[Packed]) -> None:
 def stored_per_second(store: Store, folder: Path, beside: Beside | None = None) -> float:
     """Return rows a second for a few batches, or as many as two seconds allow."""
     journal = SqliteJournal(Path(tempfile.mkdtemp(dir=folder)) / "journal.sqlite3")
-    batch = [pack(encode(number)) for number in range(BATCH)]
+    batch = [encode(number) for number in range(BATCH)]
     store(journal, batch)
     with beside.measured() if beside else nullcontext():
         began, rows = time.perf_counter(), 0
@@ -209,7 +213,7 @@ def read_and_prune(folder: Path) -> None:
     """Print what reading and pruning cost."""
     journal = SqliteJournal(Path(tempfile.mkdtemp(dir=folder)) / "journal.sqlite3")
     for start in range(0, 100_000, BATCH):
-        journal.append([encode(number) for number in range(start, start + BATCH)])
+        journal.append_packed([encode(number) for number in range(start, start + BATCH)])
     works: dict[str, Callable[[], object]] = {
         "read 1,000 entries": lambda: journal.read(50_000, 1_000),
         "read the last 100": lambda: journal.read_back(None, 100),

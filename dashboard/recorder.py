@@ -117,6 +117,7 @@ class Recorder:
             blocks = here.blocks
             if blocks:
                 _enter(blocks, trace)
+            self.recorded += 1
             return Sent(
                 next(self._numbers),
                 profile,
@@ -137,16 +138,9 @@ class Recorder:
             self._fault(signal, fault)
             return None
 
-    def unheard(
-        self, signal: Signal, sender: Any, named: Mapping[str, Any], method: SendMethod, frame: FrameType
-    ) -> None:
-        """Take an emission that nobody listens to."""
-        sent = self.begin(signal, sender, named, method, frame)
-        if sent is None:
-            return
-        sent.ended = self._clock()
+    def unheard(self, sent: Sent) -> None:
+        """Take an emission that nobody listens to: it ends where it began."""
         try:
-            self.recorded += 1
             self._push(sent)
         except Exception as fault:  # noqa: BLE001
             self._fault(None, fault)
@@ -189,7 +183,6 @@ class Recorder:
                 described = [known[id(receiver)] for receiver in receivers]
             except KeyError:
                 described = [self._receiver(receiver) for receiver in receivers]
-            self.recorded += 1
             self._push(Heard(sent, calls, described))
         except Exception as fault:  # noqa: BLE001
             self._fault(None, fault)

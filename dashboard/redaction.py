@@ -45,7 +45,9 @@ class Redactor:
     def __init__(self, extra: Iterable[str] = ()) -> None:
         parts = sorted({*SECRET_PARTS, *(self._fold(part) for part in extra if part.strip())})
         alternatives = "|".join(re.escape(part).replace("_", "[_-]?") for part in parts)
-        self._name = re.compile(alternatives, re.IGNORECASE)
+        # Case is folded beforehand: matching with IGNORECASE takes ten times as long, and every text is
+        # looked at.
+        self._name = re.compile(alternatives)
         # key=value, key: value and "key": "value", as they stand in messages and SQL fragments.
         self._assignment = re.compile(
             rf"(?P<key>[\w-]{{0,40}}(?:{alternatives})[\w-]{{0,40}}[\"']?\s{{0,3}}[=:]\s{{0,3}})"
@@ -62,14 +64,18 @@ class Redactor:
         """Return whether a value under this name must be replaced."""
         known = self._memo.get(name)
         if known is None:
-            known = self._name.search(name) is not None
+            known = self.names_secret(name)
             if len(self._memo) < _MEMO_LIMIT:
                 self._memo[name] = known
         return known
 
+    def names_secret(self, text: str) -> bool:
+        """Return whether a secret's name stands anywhere in the text."""
+        return self._name.search(text.casefold()) is not None
+
     def text(self, text: str) -> str:
         """Return the text with the values of secret assignments replaced."""
         # Most texts hold no such name: one look settles it.
-        if self._name.search(text) is None:
+        if not self.names_secret(text):
             return text
         return self._assignment.sub(lambda match: match["key"] + REDACTED, text)

@@ -20,7 +20,7 @@ from weakref import WeakSet
 
 from . import exits
 from .causality import suppressed
-from .events import Entry, Gap, Process
+from .events import Gap, Process
 from .journal.base import Journal, JournalError, Packed, pack
 
 logger = logging.getLogger("signalscope")
@@ -56,7 +56,7 @@ class _Missed(NamedTuple):
 class Writer:
     """Takes events from any thread, and writes them from its own.
 
-    ``journal_factory`` makes the journal, ``encode`` the entry of an event (``None``: none is kept);
+    ``journal_factory`` makes the journal, ``encode`` the packed entry of an event (``None``: none is kept);
     both are called in the writer's thread. ``capacity`` is how many events may wait,
     ``keep_entries`` and ``keep_seconds`` are how much the journal keeps. ``error`` is the journal's
     last error, ``None`` while it works; ``dropped`` counts events that found no room, ``faults``
@@ -66,7 +66,7 @@ class Writer:
     def __init__(
         self,
         journal_factory: Callable[[], Journal],
-        encode: Callable[[Any], Entry | None],
+        encode: Callable[[Any], Packed | None],
         capacity: int,
         interval_s: float = 0.05,
         *,
@@ -223,9 +223,9 @@ class Writer:
                     self._flushing -= 1
                 continue
             try:
-                entry = raw if type(raw) is Gap else self._encode(raw)
-                if entry is not None:
-                    self._packed.append(pack(entry))
+                packed = pack(raw) if type(raw) is Gap else self._encode(raw)
+                if packed is not None:
+                    self._packed.append(packed)
             except Exception as error:  # noqa: BLE001  (whatever an event holds, the next one is written)
                 self._lose(1, f"They could not be encoded: {type(error).__name__}.", error)
             if time.perf_counter() - started >= SLICE_S:

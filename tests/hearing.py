@@ -11,6 +11,7 @@ from django.db.models import signals as model_signals
 from dashboard import dispatcher, observers
 from dashboard.encoder import Encoder
 from dashboard.events import Bypass, Emission, Origin, Outcome
+from dashboard.journal.base import Packed, unpack
 from dashboard.observers.origins import Origins
 from dashboard.payloads import Summaries
 from dashboard.recorder import Recorder
@@ -30,7 +31,15 @@ class Heard:
 
     def entries(self) -> list[Any]:
         """Return everything heard, in the order it ended."""
-        return [entry for entry in map(self._encoder.encode, self.events) if entry is not None]
+        return [unpack(one.body, 0) for one in self.packed()]
+
+    def packed(self) -> list[Packed]:
+        """Return everything heard as a journal would store it."""
+        return [one for one in map(self._encoder.encode, self.events) if one is not None]
+
+    def bodies(self, kind: str) -> list[bytes]:
+        """Return the JSON of the entries of a kind."""
+        return [one.body for one in self.packed() if one.kind == kind]
 
     def emissions(self, signal: str = "") -> list[Emission]:
         """Return the emissions heard, of signals whose name ends so, in the order they ended."""

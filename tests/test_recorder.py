@@ -47,7 +47,7 @@ def test_an_emission_without_receivers_is_recorded(heard: Heard) -> None:
     assert emission.sender == f"{__name__}.Sender"
     assert emission.payload == {"a": 1}
     assert emission.calls == []
-    assert emission.duration_us > 0
+    assert emission.duration_us == 0  # nothing ran
 
 
 @pytest.mark.parametrize("method", ["send", "send_robust", "asend", "asend_robust"])

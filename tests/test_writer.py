@@ -22,7 +22,7 @@ import pytest
 
 from dashboard import causality, exits
 from dashboard.events import Emission, Entry, Gap
-from dashboard.journal import Journal, JournalError, Packed
+from dashboard.journal import Journal, JournalError, Packed, pack
 from dashboard.journal.sqlite import SqliteJournal
 from dashboard.writer import PAUSE_S, Writer
 
@@ -88,8 +88,8 @@ def make(journal: Unsteady) -> Iterator[Make]:
         writer.stop(10)
 
 
-def encode(number: Any) -> Entry:
-    return emission(f"e{number}")
+def encode(number: Any) -> Packed:
+    return pack(emission(f"e{number}"))
 
 
 def stored(journal: Journal) -> list[Entry]:
@@ -155,7 +155,7 @@ def test_the_thread_starts_with_the_first_push_and_is_a_daemon(make: Make) -> No
 def test_everything_of_its_own_runs_suppressed(make: Make, journal: Unsteady) -> None:
     seen: list[object] = []
 
-    def look(number: Any) -> Entry:
+    def look(number: Any) -> Packed:
         seen.append(causality.current.get())
         return encode(number)
 
@@ -192,7 +192,7 @@ def test_batches_are_bounded(make: Make, journal: Unsteady, reader: SqliteJourna
 def test_encoding_lets_the_others_run_again_and_again(make: Make) -> None:
     pauses: list[float] = []
 
-    def slow(number: Any) -> Entry:
+    def slow(number: Any) -> Packed:
         until = time.perf_counter() + 0.0006
         while time.perf_counter() < until:
             pass
@@ -269,11 +269,11 @@ def test_the_counts_of_all_gaps_make_up_what_was_dropped(make: Make, reader: Sql
 
 
 def test_a_fault_in_encoding_is_counted_shown_and_skipped(make: Make, reader: SqliteJournal) -> None:
-    def faulty(number: Any) -> Entry:
+    def faulty(number: Any) -> Packed:
         if number == 1:
             raise RecursionError("in encode")
         if number == 2:
-            return emission("e2", payload={"not": object()})
+            return pack(emission("e2", payload={"not": object()}))
         return encode(number)
 
     writer = make(encode=faulty, interval_s=0.2)
@@ -538,8 +538,8 @@ def run(script: str, path: Path, **options: Any) -> subprocess.Popen[str]:
         import os, signal, sys, time
         from dashboard.journal.sqlite import SqliteJournal
         from dashboard.writer import Writer
-        from tests.samples import emission
-        writer = Writer(lambda: SqliteJournal(sys.argv[1]), lambda n: emission(f"e{n}"), 1000, interval_s=60)
+        from tests.test_writer import encode
+        writer = Writer(lambda: SqliteJournal(sys.argv[1]), encode, 1000, interval_s=60)
         for number in range(5):
             writer.push(number)
     """

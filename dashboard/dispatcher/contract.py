@@ -22,10 +22,8 @@ class GlobalReceiver(Protocol):
     ) -> Head | None:
         """Return the emission that starts, or ``None`` when it is not recorded."""
 
-    def unheard(
-        self, signal: Signal, sender: Any, named: Mapping[str, Any], method: SendMethod, frame: FrameType
-    ) -> None:
-        """Take an emission that nobody listens to: it begins and ends here."""
+    def unheard(self, emission: Any, /) -> None:
+        """Take an emission that began and that nobody listens to."""
 
     def watch(self, emission: Any, named: Mapping[str, Any]) -> Any:
         """Return what ``compare`` wants to be given after each call, or ``None``: it need not be told."""

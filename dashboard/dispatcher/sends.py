@@ -49,7 +49,9 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
     @wraps(plain_send)
     def send(self: Signal, sender: Any, **named: Any) -> list[tuple[Any, Any]]:  # noqa: C901
         if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-            unheard(self, sender, named, "send", frame_of(1))
+            emission = begin(self, sender, named, "send", frame_of(1))
+            if emission is not None:
+                unheard(emission)
             return []
         responses: list[tuple[Any, Any]] = []
         sync_receivers, async_receivers = self._live_receivers(sender)
@@ -94,7 +96,9 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
     @wraps(plain_send_robust)
     def send_robust(self: Signal, sender: Any, **named: Any) -> list[tuple[Any, Any]]:  # noqa: C901
         if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-            unheard(self, sender, named, "send_robust", frame_of(1))
+            emission = begin(self, sender, named, "send_robust", frame_of(1))
+            if emission is not None:
+                unheard(emission)
             return []
         responses: list[tuple[Any, Any]] = []
         sync_receivers, async_receivers = self._live_receivers(sender)
@@ -156,7 +160,9 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
         named: dict[str, Any],
     ) -> list[tuple[Any, Any]]:
         if not signal.receivers or signal.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-            unheard(signal, sender, named, method, frame)
+            emission = begin(signal, sender, named, method, frame)
+            if emission is not None:
+                unheard(emission)
             return []
         sync_receivers, async_receivers = signal._live_receivers(sender)
         emission = begin(signal, sender, named, method, frame)

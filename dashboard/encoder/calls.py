@@ -1,0 +1,92 @@
+"""The JSON of one call: what its receiver did, and what observers noted on it.
+
+Comes in: a call as it ran. Goes out: its JSON object. Most calls return, run no SQL and change nothing:
+of these only the two times differ from one run of the receiver to the next.
+"""
+
+from __future__ import annotations
+
+import linecache
+from typing import NamedTuple
+
+import msgspec
+
+from .. import sites
+from ..causality import Running
+from ..events import Call, Effect, Frame, Raised
+from ..payloads import MAX_TEXT
+from ..recorded import Failure, Receiver, Sent
+from ..redaction import Redactor
+from ..statements import grouped, repeated
+
+_MAX_RECEIVERS = 10_000
+_TIMES = b'"offset_us":0.0,"duration_us":0.0,'
+_json = msgspec.json.Encoder()
+
+
+class _Quiet(NamedTuple):
+    """The JSON of a receiver's uneventful call: what comes before its two times, and after."""
+
+    before: str
+    after: str
+
+
+class CallEncoder:
+    """Encodes calls. ``redactor`` takes secrets out of exceptions' messages and source lines."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._quiet: dict[Receiver, _Quiet] = {}
+
+    def encode(self, call: Running, receiver: Receiver, sent: Sent) -> tuple[str, int]:
+        """Return the JSON of a call of ``sent``, and how often it repeated one statement if like N+1."""
+        if not call.ended or call.queries or call.effects or call.mutations or call.error or call.is_async:
+            return self._eventful(call, receiver, sent)
+        quiet = self._quiet.get(receiver) or self._remember(receiver)
+        started = call.started
+        return (
+            f"{quiet.before}{(started - sent.started) / 1000}"
+            f',"duration_us":{(call.ended - started) / 1000},{quiet.after}'
+        ), 0
+
+    def _remember(self, receiver: Receiver) -> _Quiet:
+        if len(self._quiet) >= _MAX_RECEIVERS:
+            self._quiet.clear()
+        sample = Call(receiver.name, file=receiver.file, line=receiver.line)
+        before, _, after = _json.encode(sample).partition(_TIMES)
+        quiet = self._quiet[receiver] = _Quiet(f'{before.decode()}"offset_us":', after.decode())
+        return quiet
+
+    def _eventful(self, call: Running, receiver: Receiver, sent: Sent) -> tuple[str, int]:
+        statements = grouped(call.statements, call.started) if call.statements else []
+        times = repeated(statements) if statements else 0
+        whole = Call(
+            receiver=receiver.name,
+            offset_us=(call.started - sent.started) / 1000,
+            duration_us=((call.ended or sent.ended) - call.started) / 1000,
+            outcome=call.outcome if call.ended else "running",
+            error=self._raised(call.error) if call.error else None,
+            queries=call.queries,
+            query_us=call.query_ns / 1000,
+            mutations=call.mutations or {},
+            is_async=call.is_async,
+            file=receiver.file,
+            line=receiver.line,
+            statements=statements,
+            effects=[
+                Effect(kind, what, (at - call.started) / 1000)  # type: ignore[arg-type]
+                for kind, what, at in call.effects or ()
+            ],
+            flags=[f"n+1:{times}"] if times else [],
+        )
+        return _json.encode(whole).decode(), times
+
+    def _raised(self, error: Failure) -> Raised:
+        return Raised(error.type, self._redactor.text(error.message), [*map(self._frame, error.places)])
+
+    def _frame(self, place: sites.Place) -> Frame:
+        filename, line, function = place
+        source = linecache.getline(filename, line).strip()[:MAX_TEXT]
+        return Frame(
+            sites.shown(filename), line, function, self._redactor.text(source), own=sites.is_own(filename)
+        )

@@ -1,0 +1,244 @@
+"""The JSON of an emission, put together from pieces.
+
+Comes in: what the recorder left of an emission. Goes out: its packed entry. A piece that many emissions
+share (signal and line, a receiver, a transaction) is encoded once: a tree of structs for each of them
+takes three times as long, with the GIL that the app waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from .. import naming, sites
+from ..causality import Block, Running
+from ..events import Site, Transaction
+from ..journal.base import Packed
+from ..payloads import Usual, plain
+from ..recorded import Profile, Receiver, Sent
+from ..redaction import Redactor
+from .calls import CallEncoder
+from .identity import Identity
+
+_OF_MODELS = frozenset({"save", "delete", "m2m"})
+_MAX_COMMON = 10_000
+_NOWHERE = None, 0
+_json = msgspec.json.Encoder()
+
+
+class _Common(NamedTuple):
+    """What emissions of one signal by one sender from one line of one thread share.
+
+    ``json`` is the end of their JSON object. ``site`` is held so that its id cannot become another's.
+    """
+
+    signal: str
+    of_models: bool
+    site: sites.Spot | None
+    json: str
+
+
+class EmissionEncoder:
+    """Encodes emissions of this process; those of ``ignored`` signals not."""
+
+    def __init__(self, identity: Identity, redactor: Redactor, ignored: Collection[str]) -> None:
+        self._identity = identity
+        self._redactor = redactor
+        self._ignored = frozenset(ignored)
+        self._calls = CallEncoder(redactor)
+        self._common: dict[tuple[Any, ...], _Common] = {}
+        self._usual: dict[int, str] = {}
+        self._second = 0, ""
+        self._around: tuple[tuple[Block, ...], str | None, str] = ((), None, "null")
+
+    def encode(self, sent: Sent, running: Sequence[Running], receivers: Sequence[Receiver]) -> Packed | None:
+        """Return the entry of an emission, ``None`` when its signal is ignored by name."""
+        profile: Profile = sent.signal
+        if not profile.name:
+            self._name(profile)
+        if profile.name in self._ignored:
+            return None
+        code, offset = sent.site or _NOWHERE
+        key = profile, sent.sender, sent.method, sent.thread, id(code), offset
+        common = self._common.get(key) or self._remember(key, sent)
+        calls, times, failed = self._heard(sent, running, receivers) if receivers else ([], 0, 0)
+        stopped = receivers[len(calls) :]
+        emission_id = self._identity.id(sent.number)
+        at_us = self._identity.at_us(sent.started)
+        duration_us = (sent.ended - sent.started) / 1000 if sent.ended else 0.0
+        pk, model, instance = _instance(sent)
+        trace, payload = sent.trace.id, sent.payload
+        using = payload.get("using") if common.of_models else None
+        body = (
+            f'{{"kind":"emission","trace":"{trace}","at":"{self._iso(at_us)}","id":"{emission_id}",'
+            f'"cause":{self._cause(sent.cause)},"duration_us":{duration_us},"instance":{instance},'
+            f'"payload":{self._payload(payload)},"transaction":{self._transaction(sent.blocks, using)},'
+            f'"flags":{_flags(sent, times, failed)},"calls":[{",".join(calls)}],'
+            f'"stopped":{_text([one.name for one in stopped]) if stopped else "[]"},{common.json}'
+        )
+        return Packed(
+            "emission",
+            trace,
+            at_us,
+            common.signal,
+            sent.sender,
+            model,
+            pk,
+            emission_id,
+            duration_us,
+            failed,
+            body.encode(),
+        )
+
+    def _name(self, profile: Profile) -> None:
+        signal = profile.signal()
+        profile.name = naming.signal_name(signal) if signal is not None else "(a signal that is gone)"
+        profile.off = profile.off or profile.name in self._ignored
+
+    def _heard(
+        self, sent: Sent, running: Sequence[Running], receivers: Sequence[Receiver]
+    ) -> tuple[list[str], int, int]:
+        """Return the JSON of each call, how often one repeated a statement, and whether one raised."""
+        encode = self._calls.encode
+        calls, most, failed = [], 0, 0
+        for call, receiver in zip(running, receivers, strict=False):
+            if not call.started:
+                continue
+            json, times = encode(call, receiver, sent)
+            calls.append(json)
+            most = max(most, times)
+            if call.error is not None:
+                failed = 1
+        return calls, most, failed
+
+    def _remember(self, key: tuple[Any, ...], sent: Sent) -> _Common:
+        if len(self._common) >= _MAX_COMMON:
+            self._common.clear()
+        signal = sent.signal.name
+        family = naming.family_of(signal)
+        shared = {
+            "process": self._identity.process(sent.thread),
+            "signal": signal,
+            "sender": sent.sender,
+            "family": family,
+            "method": sent.method,
+            "site": line_of(sent.site),
+        }
+        common = _Common(signal, family in _OF_MODELS, sent.site, _text(shared)[1:])
+        self._common[key] = common
+        return common
+
+    def _iso(self, at_us: int) -> str:
+        second, micro = divmod(at_us, 1_000_000)
+        if second != self._second[0]:
+            self._second = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._second[1]}.{str(1_000_000 + micro)[1:]}Z"
+
+    def _cause(self, parent: Running | None) -> str:
+        if parent is None or parent.head is None:
+            return "null"
+        return f'{{"emission":"{self._identity.id(parent.head.number)}","call":{parent.index}}}'
+
+    def _payload(self, payload: dict[str, Any]) -> str:
+        if type(payload) is not Usual:
+            return self._checked(payload) if payload else "{}"
+        known = self._usual.get(id(payload))
+        if known is None:
+            known = self._usual[id(payload)] = _text(payload)
+        return known
+
+    def _checked(self, payload: dict[str, Any]) -> str:
+        try:
+            json = _text(payload)
+        except UnicodeEncodeError:  # a lone surrogate: a legal str, and no legal UTF-8
+            return _text(self._readable(payload))
+        return _text(self._readable(payload)) if self._redactor.names_secret(json) else json
+
+    def _readable(self, value: Any) -> Any:
+        """Return a payload's value fit for JSON, secrets in its text redacted."""
+        if type(value) is str:
+            return self._redactor.text(value.encode("utf-8", "replace").decode())
+        if type(value) is dict:
+            return {key: self._readable(held) for key, held in value.items()}
+        return value
+
+    def _transaction(self, blocks: tuple[Block, ...], using: Any) -> str:
+        # While no block opens or closes, all emissions of a thread hold the very same tuple.
+        if blocks is self._around[0] and using == self._around[1]:
+            return self._around[2]
+        around = transaction(self._identity, blocks, using if type(using) is str else None)
+        json = "null" if around is None else _text(around)
+        self._around = blocks, using, json
+        return json
+
+
+def transaction(identity: Identity, blocks: tuple[Block, ...], using: str | None) -> Transaction | None:
+    """Return the transaction on the database ``using``, given the blocks that were open in the thread.
+
+    Without a database of its own, an emission is inside every block that is open around it.
+    """
+    alias = using or (blocks[-1].alias if blocks else None)
+    if alias is None:
+        return None
+    inside = [identity.id(block.number) for block in blocks if not using or block.alias == alias]
+    return Transaction(alias, "open" if inside else "autocommit", inside)
+
+
+def line_of(spot: sites.Spot | None) -> Site | None:
+    """Return the line of a spot, its file as a reader knows it."""
+    if spot is None:
+        return None
+    filename, line, function = sites.place(spot)
+    return Site(sites.shown(filename), line, function)
+
+
+def _text(value: Any) -> str:
+    return _json.encode(value).decode()
+
+
+def _instance(sent: Sent) -> tuple[str | None, str | None, str]:
+    """Return the instance's key and model to look it up by, and its JSON."""
+    if sent.kind is None:
+        return None, None, "null"
+    pk, label = sent.pk, sent.kind.label
+    model = label or sent.sender
+    other = "null" if label == sent.sender else _text(label)
+    if type(pk) is int:
+        return str(pk), model, f'{{"pk":"{pk}","model":{other}}}'
+    if pk is None:
+        return None, model, f'{{"pk":null,"model":{other}}}'
+    key = str(plain(pk))
+    return key, model, f'{{"pk":{_text(key)},"model":{other}}}'
+
+
+def _flags(sent: Sent, times: int, failed: int) -> str:
+    depth = 1 if sent.cause is None else _depth(sent)
+    if depth == 1 and not times and not failed:
+        return "[]"
+    flags = ["error"] if failed else []
+    if depth > 1:
+        flags.append(f"loop:{depth}")
+    if times:
+        flags.append(f"n+1:{times}")
+    return _text(flags)
+
+
+def _depth(sent: Sent) -> int:
+    """Return how many times this signal is now running for this instance, each within the last."""
+    if sent.kind is None:
+        return 1
+    depth, parent = 1, sent.cause
+    while parent is not None:
+        head = parent.head
+        if isinstance(head, Sent) and head.signal is sent.signal and _is_of(sent, head):
+            depth += 1
+        parent = parent.parent
+    return depth
+
+
+def _is_of(sent: Sent, around: Sent) -> bool:
+    same = sent.pk == around.pk if sent.pk is not None else sent.unsaved == around.unsaved
+    return same and sent.sender == around.sender

@@ -1,0 +1,108 @@
+"""The encoder: the JSON it puts together from pieces is what the entries' structs say.
+
+Comes in: emissions heard for real. Goes out: their JSON, key by key.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
+from django.db.models.signals import post_save
+from django.dispatch import Signal
+
+from dashboard.causality import Trace
+from dashboard.encoder import Encoder
+from dashboard.events import Call, Emission
+from dashboard.journal.base import unpack
+from dashboard.recorded import OriginRecorded
+from dashboard.redaction import Redactor
+
+from .hearing import Heard, hearing
+
+pytestmark = pytest.mark.django_db
+
+QUOTES = 'a "quoted" \\ name\n\u2028 <b>'
+opened = Signal()
+
+
+def quiet(**_: Any) -> None:
+    """Do nothing."""
+
+
+def asking(**_: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def renaming(instance: Group, **_: Any) -> None:
+    instance.name = f"{QUOTES}!"
+
+
+def raising(**_: Any) -> None:
+    raise ValueError(QUOTES)
+
+
+def of_every_kind() -> Heard:
+    """Return emissions unheard, quiet, querying, mutating, raising, nested, inside a transaction."""
+    for receiver in (quiet, asking, renaming):
+        post_save.connect(receiver, sender=Group)
+    opened.connect(raising)
+    try:
+        with hearing() as heard:
+            with transaction.atomic():
+                Group.objects.create(name=QUOTES)
+            opened.send_robust(QUOTES, text=QUOTES, number=1, nested={"password": "x", QUOTES: QUOTES})
+            Signal().send(None)
+    finally:
+        for receiver in (quiet, asking, renaming):
+            post_save.disconnect(receiver, sender=Group)
+        opened.disconnect(raising)
+    return heard
+
+
+def test_an_emissions_json_holds_every_key_of_the_struct_and_no_other() -> None:
+    expected = {field.encode_name for field in msgspec.structs.fields(Emission)} - {"seq"} | {"kind"}
+    of_calls = {field.encode_name for field in msgspec.structs.fields(Call)}
+    for body in of_every_kind().bodies("emission"):
+        fields = json.loads(body)
+        assert set(fields) == expected
+        for call in fields["calls"]:
+            assert set(call) == of_calls
+
+
+def test_what_is_read_back_is_what_was_written() -> None:
+    bodies = of_every_kind().bodies("emission")
+    assert len(bodies) == 4
+    for body in bodies:
+        again = json.loads(msgspec.json.encode(unpack(body, 0)))
+        assert again.pop("seq") == 0
+        assert again == json.loads(body)
+
+
+def test_what_a_journal_looks_up_is_what_the_json_says() -> None:
+    for packed in of_every_kind().packed():
+        entry = unpack(packed.body, 0)
+        if isinstance(entry, Emission):
+            model = (entry.instance.model or entry.sender) if entry.instance else None
+            assert packed.model == model
+            assert packed.pk == (entry.instance.pk if entry.instance else None)
+            assert packed.at_us == round(entry.at.timestamp() * 1e6)
+            assert (packed.signal, packed.sender, packed.id) == (entry.signal, entry.sender, entry.id)
+            assert packed.failed == int(any(call.error is not None for call in entry.calls))
+
+
+def test_a_wall_clock_that_was_set_is_followed_from_the_next_origin_on() -> None:
+    wall = [1_000_000_000]
+    encoder = Encoder(Redactor(), clock=lambda: 0, wall=lambda: wall[0])
+    event = OriginRecorded(Trace("0" * 32), 0, "MainThread", {"state": "opened", "type": "shell"})
+    first = encoder.encode(event)
+    wall[0] -= 500_000_000
+    second = encoder.encode(event)
+    assert first is not None
+    assert second is not None
+    assert (first.at_us, second.at_us) == (1_000_000, 500_000)
