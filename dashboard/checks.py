@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core import checks
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines
 from django.template.backends.django import DjangoTemplates
-from django.urls import Resolver404, get_script_prefix, resolve
+from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django.utils.module_loading import import_string
 
 from . import access, conf
@@ -92,7 +92,16 @@ def _unusable_scenarios() -> Messages:
 
 def check_project(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """Return what the pages need of apps, middleware and templates and do not find."""
-    return [*_htmx(), *_templates(), *_staticfiles(), *_admin()]
+    return [*_htmx(), *_templates(), *_staticfiles(), *_admin()] if _mounted() else []
+
+
+def _mounted() -> bool:
+    """Return whether the project has the pages: recording alone, with ``signals serve``, needs nothing."""
+    try:
+        reverse("signalscope:live")
+    except Exception:  # noqa: BLE001  (a project's broken URLconf is told by Django's own checks)
+        return False
+    return True
 
 
 def _htmx() -> Messages:
@@ -164,6 +173,8 @@ def _staticfiles() -> Messages:
 
 def check_live(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """Return warnings where the websocket cannot work; the pages do without it, and stand still."""
+    if not _mounted():
+        return []
     found: list[checks.CheckMessage] = []
     if find_spec("channels") is None:
         found.append(
@@ -209,7 +220,7 @@ def check_journal(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any)
 
 def check_access(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """Return warnings where nobody can sign in to be let in."""
-    if conf.get().ACCESS:
+    if conf.get().ACCESS or not _mounted():
         return []
     return [*_authentication(), *_login_page()]
 

@@ -1,0 +1,12 @@
+"""The ASGI application of the dashboard's own process: pages, their static files, the websocket."""
+
+from channels.routing import ProtocolTypeRouter
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.asgi import get_asgi_application
+
+_pages = get_asgi_application()
+
+from ..routing import websocket_application  # noqa: E402  (needs the app registry)
+
+# Its static files come from where the apps have them: nobody collects them for this process.
+application = ProtocolTypeRouter({"http": ASGIStaticFilesHandler(_pages), "websocket": websocket_application})
