@@ -72,12 +72,16 @@ class Running(msgspec.Struct, eq=False, gc=False):
     queries: int = 0
     query_ns: int = 0
     statements: dict[tuple[str, str], Ran] | None = None
-    effects: list[tuple[str, str, int]] | None = None
+    effects: list[tuple[str, str, int, tuple[Block, ...]]] | None = None
     mutations: dict[str, list[Any]] | None = None
 
 
 class Block(msgspec.Struct, eq=False, gc=False):
-    """An ``atomic`` block while it is open. ``trace`` is set by the first emission inside."""
+    """A transaction or a savepoint while it is open.
+
+    ``trace`` is set by the first thing inside that its end matters to: an emission, a bypass, an effect.
+    ``emissions`` counts the first of these.
+    """
 
     number: int
     alias: str

@@ -15,6 +15,9 @@ import msgspec
 CallOutcome = Literal["running", "returned", "raised", "cancelled"]
 SendMethod = Literal["send", "send_robust", "asend", "asend_robust"]
 
+SIDE_BY_SIDE = "side by side"
+"""Stands after a mutation's values where several calls ran at once: each of them may have made it."""
+
 
 class Cause(msgspec.Struct, frozen=True):
     """The call during which something was sent.
@@ -84,18 +87,24 @@ class Statement(msgspec.Struct):
 
 
 class Effect(msgspec.Struct):
-    """Something a call did outside the database: ``mail``, ``cache``, or a planned ``on_commit``."""
+    """Something a call did outside the database: ``mail``, ``cache``, or a planned ``on_commit``.
+
+    ``blocks`` are the ids of the blocks that were open around it, as far as they matter to it, outermost
+    first; ``None`` in older entries, where they are taken to be the emission's own.
+    """
 
     kind: Literal["mail", "cache", "on_commit"]
     what: str
     offset_us: float = 0.0
+    blocks: list[str] | None = None
 
 
 class Call(msgspec.Struct):
     """One receiver's run within an emission.
 
     ``queries`` and ``query_us`` are its own, without those of calls nested in it. ``mutations``
-    holds ``[before, after]`` for each field of the instance that the call changed.
+    holds ``[before, after]`` for each field of the instance that the call changed, and
+    ``[before, after, SIDE_BY_SIDE]`` for those that a call beside it may have changed instead.
     """
 
     receiver: str
@@ -182,10 +191,11 @@ class Origin(_Entry, tag="origin"):
 
 
 class Outcome(_Entry, tag="outcome"):
-    """How an ``atomic`` block ended in which something was sent.
+    """How a transaction ended, or a savepoint in it, in which something happened.
 
     Written for the outermost block always, for a savepoint when it was rolled back. ``block`` is
-    the id that the emissions' ``transaction.blocks`` hold; ``emissions`` counts them.
+    the id that the ``transaction.blocks`` of emissions and bypasses hold, and the ``blocks`` of
+    effects; ``emissions`` counts the first of these.
     """
 
     block: str

@@ -50,6 +50,10 @@ BUILTIN_SIGNALS = tuple(_FAMILY)
 _MAX_NAME = 200
 
 
+OF_MODELS = frozenset({"save", "delete", "m2m"})
+"""Families whose signals have a database of their own, by the name of ``using``."""
+
+
 def family_of(signal_name: str) -> str:
     """Return the family of the signal with this dotted name; ``custom`` when it is not Django's."""
     return _FAMILY.get(signal_name, "custom")

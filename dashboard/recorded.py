@@ -20,13 +20,17 @@ from .sites import Place, Spot
 
 
 class Profile(msgspec.Struct, eq=False):
-    """What is worked out once per signal. ``name`` is empty until the encoder has looked it up."""
+    """What is worked out once per signal. ``name`` is empty until the encoder has looked it up.
+
+    ``of_models``: its ``using`` is the alias of a database.
+    """
 
     signal: weakref.ref[Signal]
     summarise: Summary
     name: str = ""
     off: bool = False
     faults: int = 0
+    of_models: bool = False
 
 
 class Receiver(msgspec.Struct, frozen=True, eq=False):

@@ -24,7 +24,7 @@ from django.dispatch import Signal
 
 from . import dispatcher, naming, sites
 from .causality import SUPPRESSED, Block, Here, Running, Trace, current, new_trace, this_thread
-from .events import SendMethod
+from .events import SIDE_BY_SIDE, SendMethod
 from .payloads import Summaries, plain, primary_key
 from .recorded import (
     BypassRecorded,
@@ -116,7 +116,7 @@ class Recorder:
                     kind, pk = self._shapes.of(type(instance)), primary_key(instance)
             blocks = here.blocks
             if blocks:
-                _enter(blocks, trace)
+                _enter(blocks, trace, named.get("using") if profile.of_models else None, 1)
             self.recorded += 1
             return Sent(
                 next(self._numbers),
@@ -165,14 +165,28 @@ class Recorder:
                     return
             except KeyError:
                 pass  # a deferred field: ``changes`` looks closer
-            self._note_changes(watched, call)
+            self._note_changes(watched, (call,))
         except Exception as fault:  # noqa: BLE001
             self._fault(None, fault)
 
-    def _note_changes(self, watched: Watched, call: Running) -> None:
+    def compare_any(self, watched: Watched, calls: Sequence[Running]) -> None:
+        """Note which fields changed since they were last compared, on each call that can have done it."""
+        try:
+            self._note_changes(watched, calls)
+        except Exception as fault:  # noqa: BLE001
+            self._fault(None, fault)
+
+    def _note_changes(self, watched: Watched, calls: Sequence[Running]) -> None:
         shape, before = watched.shape, watched.values
         after = watched.values = shape.values(watched.held)
-        call.mutations = shape.changes(before, after, self._summaries.field) or None
+        changed = shape.changes(before, after, self._summaries.field)
+        for call in calls if changed else ():
+            known = call.mutations = call.mutations or {}
+            for field, (old, new) in changed.items():
+                # A coroutine is compared after each step: from its first change to its last.
+                earlier = known.get(field, [old])
+                doubt = [SIDE_BY_SIDE] if len(calls) > 1 or len(earlier) > 2 else []
+                known[field] = [earlier[0], new, *doubt]
 
     def finish(self, sent: Sent, calls: list[Running], receivers: Sequence[Any]) -> None:
         """End an emission; ``receivers`` are all it was sent to, in the order of its calls."""
@@ -204,6 +218,7 @@ class Recorder:
             self._summaries.for_signal(name),
             name,
             name in self._ignored,
+            of_models=bool(name) and naming.family_of(name) in naming.OF_MODELS,
         )
         self._profiles[key] = profile
         return profile
@@ -240,7 +255,7 @@ class Recorder:
             self._fault(None, fault)
 
     def outcome(self, block: Block, state: str) -> None:
-        """Report how a block ended; one in which nothing was sent is not worth an entry."""
+        """Report how a block ended; one in which nothing happened is not worth an entry."""
         if block.trace is None:
             return
         try:
@@ -268,7 +283,7 @@ class Recorder:
             trace = self._implicit(here, started) if parent is None else parent.trace
             blocks = here.blocks
             if blocks:
-                _enter(blocks, trace)
+                _enter(blocks, trace, using, 0)
             skipped = [receiver for signal in signals for receiver in dispatcher.receivers_for(signal, model)]
             self._push(
                 BypassRecorded(
@@ -319,11 +334,13 @@ def failure(error: BaseException) -> Failure:
     return Failure(naming.type_name(type(error)), message[:MAX_MESSAGE], sites.raised_at(error.__traceback__))
 
 
-def _enter(blocks: tuple[Block, ...], trace: Trace) -> None:
+def _enter(blocks: tuple[Block, ...], trace: Trace, using: Any, emissions: int) -> None:
     for block in blocks:
-        block.emissions += 1
-        if block.trace is None:
-            block.trace = trace
+        # What has no database of its own is inside every block that is open around it.
+        if not using or block.alias == using:
+            block.emissions += emissions
+            if block.trace is None:
+                block.trace = trace
 
 
 def _describe(receiver: Any) -> Receiver:

@@ -6,17 +6,22 @@ temporary folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.auth.models import Group
 from django.db import connections
 from django.db.models import signals
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal
 
 import dashboard
 from dashboard.stream import fragments
+
+from .hearing import Heard, hearing
 
 METHODS = ("send", "send_robust", "asend", "asend_robust")
 IGNORED = (signals.pre_init, signals.post_init)
@@ -79,3 +84,56 @@ def recording(journal_url: str, nothing_left_patched: None) -> Iterator[None]:
     dashboard.install()
     yield
     dashboard.uninstall()
+
+
+@pytest.fixture
+def no_other_receivers() -> Iterator[None]:
+    """Only what a test connects is connected to the signals of models."""
+    watched: list[Any] = [pre_save, post_save, pre_delete, post_delete, m2m_changed]
+    before = [signal.receivers for signal in watched]
+    for signal in watched:
+        signal.receivers = []
+        signal.sender_receivers_cache.clear()
+    yield
+    for signal, receivers in zip(watched, before, strict=True):
+        signal.receivers = receivers
+        signal.sender_receivers_cache.clear()
+
+
+@pytest.fixture
+def heard() -> Iterator[Heard]:
+    """What is heard during the test."""
+    with hearing() as heard:
+        yield heard
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., None]]:
+    """Connects receivers for the test alone: signal, receiver, sender."""
+    connected: list[tuple[Signal, Any, Any]] = []
+
+    def connect(signal: Signal, receiver: Callable[..., Any], sender: Any = None) -> None:
+        signal.connect(receiver, sender=sender, weak=False)
+        connected.append((signal, receiver, sender))
+
+    yield connect
+    for signal, receiver, sender in connected:
+        signal.disconnect(receiver, sender=sender)
+
+
+@pytest.fixture
+def other(django_db_setup: None, django_db_blocker: Any, tmp_path: Path) -> Iterator[str]:
+    """Return the alias of a second database, that has groups only.
+
+    Not for a test marked ``django_db``: that allows only the databases it knew when it began.
+    """
+    alias = "other"
+    connections.databases[alias] = connections.databases["default"] | {"NAME": tmp_path / "other.sqlite3"}
+    with django_db_blocker.unblock():
+        with connections[alias].schema_editor() as editor:
+            editor.create_model(Group)
+        yield alias
+        Group.objects.all().delete()
+        connections[alias].close()
+    del connections[alias]
+    del connections.databases[alias]

@@ -106,13 +106,22 @@ def test_a_released_savepoint_shares_the_end_of_the_outermost_block() -> None:
 def test_effects_are_flagged_only_where_the_transaction_was_rolled_back() -> None:
     mailed = call(effects=[Effect("mail", "to 1 recipient"), Effect("on_commit", "app.reindex")])
     sent = emission(transaction=within("k1"), calls=[mailed])
-    back = Fates([sent, outcome("k1", 9, 9)]).of(sent.transaction)
-    kept = Fates([sent, outcome("k1", 9, 9, "committed")]).of(sent.transaction)
+    back = Fates([sent, outcome("k1", 9, 9)]).kept(sent, mailed)
 
-    assert [flag.label for flag in flags_of_call(mailed, back)] == ["mail sent", "on_commit lost"]
-    assert "reindex, planned for the commit, will never run" in flags_of_call(mailed, back)[1].title
-    assert flags_of_call(mailed, kept) == []
-    assert flags_of_call(mailed, None) == []
+    assert [flag.label for flag in flags_of_call(back)] == ["mail sent", "on_commit lost"]
+    assert "reindex, planned for the commit, will never run" in flags_of_call(back)[1].title
+    assert Fates([sent, outcome("k1", 9, 9, "committed")]).kept(sent, mailed) == []
+    assert Fates([sent]).kept(sent, mailed) == []
+
+
+def test_an_effect_in_blocks_of_its_own_shares_their_end() -> None:
+    mailed = call(
+        effects=[Effect("mail", "to 1 recipient", blocks=["k1", "k2"]), Effect("cache", "set", blocks=[])]
+    )
+    sent = emission(transaction=within("k1"), calls=[mailed])
+    inner = [outcome("k1", 9, 9, "committed"), outcome("k2", 8, 5)]
+    assert [effect.kind for effect in Fates([sent, *inner]).kept(sent, mailed)] == ["mail"]
+    assert Fates([sent, inner[0]]).kept(sent, mailed) == []
 
 
 # --- bypasses ------------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ class GlobalReceiver(Protocol):
     def compare(self, watched: Any, call: Running) -> None:
         """Note what the call that just ended changed."""
 
+    def compare_any(self, watched: Any, calls: Sequence[Running]) -> None:
+        """Note what changed since it was last compared: one of these calls, if any, has changed it."""
+
     def finish(self, emission: Any, calls: list[Running], receivers: Sequence[Any]) -> None:
         """Take the emission that ended; ``receivers`` belong to its ``calls``, in order."""
 

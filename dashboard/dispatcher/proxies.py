@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from contextvars import Token
 from time import perf_counter_ns as clock
 from typing import Any
 
 from django.dispatch import Signal
 
-from ..causality import Head, Running, current
+from ..causality import Block, Head, Running, current, this_thread
+from .changes import Changes
 
 Failed = Callable[[Running, BaseException], None]
 
@@ -31,19 +33,23 @@ class StandIn:
         failed: Failed,
         sync_receivers: Sequence[Any],
         async_receivers: Sequence[Any],
+        changes: Changes,
     ) -> None:
         self.sender_receivers_cache: dict[Any, Any] = {}
         self._signal: Any = signal  # its logging of failures is private
         self._emission = emission
         self._calls = calls
         self._failed = failed
+        self._changes = changes
+        # Under send, coroutines run in another thread; what they ask of the database runs in this one.
+        self._blocks = this_thread.here.blocks
         self._sync = [self._proxy(_SyncProxy, receiver) for receiver in sync_receivers]
         self._async = [self._proxy(_AsyncProxy, receiver) for receiver in async_receivers]
 
     def _proxy(self, kind: type[_Proxy], receiver: Any) -> _Proxy:
         emission = self._emission
         call = Running(emission.trace, emission, 0, emission.cause, kind is _AsyncProxy)
-        return kind(self._signal, receiver, call, self._failed, self._calls)
+        return kind(self._signal, receiver, call, self._failed, self._calls, self._changes, self._blocks)
 
     def in_order(self) -> list[Any]:
         """Return the receivers in the order of the calls, those that never ran last."""
@@ -66,32 +72,43 @@ class StandIn:
 class _Proxy:
     """A receiver that notes its call. ``signal`` is passed on as the real one."""
 
-    __slots__ = ("call", "calls", "failed", "receiver", "signal")
+    __slots__ = ("blocks", "call", "calls", "changes", "failed", "receiver", "signal")
 
     def __init__(
-        self, signal: Signal, receiver: Any, call: Running, failed: Failed, calls: list[Running]
+        self,
+        signal: Signal,
+        receiver: Any,
+        call: Running,
+        failed: Failed,
+        calls: list[Running],
+        changes: Changes,
+        blocks: tuple[Block, ...],
     ) -> None:
         self.signal = signal
         self.receiver = receiver
         self.call = call
         self.failed = failed
         self.calls = calls
+        self.changes = changes
+        self.blocks = blocks
 
     def __call__(self, /, *, signal: Any, **named: Any) -> Any:
         call = self.call
         # Sync and async receivers may begin at once in two threads: the place is looked up, not counted.
         self.calls.append(call)
         call.index = next(place for place, one in enumerate(self.calls) if one is call)
+        self.changes.enter(call)
         token = current.set(call)
         call.started = clock()
         try:
             response = self.receiver(signal=self.signal, **named)
+            return self.returned(response)
         except BaseException as error:
             self.failed(call, error)
             raise
         finally:
             current.reset(token)
-        return self.returned(response)
+            self.changes.leave(call)
 
     def returned(self, response: Any) -> Any:
         """Take what the receiver returned and return what Django gets."""
@@ -111,7 +128,7 @@ class _AsyncProxy(_Proxy):
 
     def returned(self, response: Any) -> Any:
         # Anything else fails in Django's hands as it would without us.
-        return _Steps(response, self.call, self.failed) if hasattr(type(response), "__await__") else response
+        return _Steps(response, self) if hasattr(type(response), "__await__") else response
 
 
 class _Steps:
@@ -121,19 +138,22 @@ class _Steps:
     across an ``await`` would be seen by the others.
     """
 
-    __slots__ = ("_awaitable", "_call", "_failed")
+    __slots__ = ("_awaitable", "_blocks", "_call", "_changes", "_failed", "_is_lent")
 
-    def __init__(self, awaitable: Awaitable[Any], call: Running, failed: Failed) -> None:
+    def __init__(self, awaitable: Awaitable[Any], proxy: _Proxy) -> None:
         self._awaitable = awaitable
-        self._call = call
-        self._failed = failed
+        self._call = proxy.call
+        self._failed = proxy.failed
+        self._changes = proxy.changes
+        self._blocks = proxy.blocks
+        self._is_lent = False
 
     def __await__(self) -> Generator[Any, Any, Any]:
         steps: Any = self._awaitable.__await__()
         sent: Any = None
         thrown: BaseException | None = None
         while True:
-            token = current.set(self._call)
+            token = self._enter()
             try:
                 waiting = _advance(steps, sent, thrown)
             except StopIteration as done:
@@ -143,7 +163,7 @@ class _Steps:
                 self._failed(self._call, error)
                 raise
             finally:
-                current.reset(token)
+                self._leave(token)
                 thrown = None
             try:
                 sent = yield waiting
@@ -154,13 +174,27 @@ class _Steps:
                 thrown = error
 
     def _close(self, steps: Any) -> None:
-        token = current.set(self._call)
+        token = self._enter()
         try:
             if hasattr(steps, "close"):
                 steps.close()
         finally:
-            current.reset(token)
             self._failed(self._call, CancelledError())
+            self._leave(token)
+
+    def _enter(self) -> Token[Running | None]:
+        here = this_thread.here
+        self._is_lent = not here.blocks
+        if self._is_lent:
+            here.blocks = self._blocks
+        self._changes.enter(self._call)
+        return current.set(self._call)
+
+    def _leave(self, token: Token[Running | None]) -> None:
+        current.reset(token)
+        self._changes.leave(self._call)
+        if self._is_lent:
+            this_thread.here.blocks = ()
 
 
 def _advance(steps: Any, sent: Any, thrown: BaseException | None) -> Any:

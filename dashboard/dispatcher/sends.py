@@ -22,6 +22,7 @@ from django.dispatch.dispatcher import NO_RECEIVERS
 
 from ..causality import Running, current
 from ..events import SendMethod
+from .changes import Changes
 from .connections import note_created
 from .contract import GlobalReceiver
 from .proxies import StandIn
@@ -34,7 +35,7 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
 ) -> dict[str, Callable[..., Any]]:
     """Return the functions to put in place of those in ``plain``, under the same names."""
     begin, finish, failed = heard.begin, heard.finish, heard.failed
-    unheard, watch, compare = heard.unheard, heard.watch, heard.compare
+    unheard, watch, compare, compare_any = heard.unheard, heard.watch, heard.compare, heard.compare_any
     set_current, frame_of = current.set, sys._getframe
     plain_init = plain["__init__"]
     plain_send: _Send = plain["send"]
@@ -78,7 +79,9 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
                     compare(watched, call)
                 responses.append((receiver, response))
             if async_receivers:
-                stand_in = StandIn(self, emission, calls, failed, (), async_receivers)
+                stand_in = StandIn(
+                    self, emission, calls, failed, (), async_receivers, Changes(watched, compare_any)
+                )
                 set_current(parent)
                 responses.extend(stand_in.unwrap(plain_send(stand_in, sender, **named)))
         except BaseException as error:
@@ -136,7 +139,9 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
                 if watched is not None:
                     compare(watched, call)
             if async_receivers:
-                stand_in = StandIn(self, emission, calls, failed, (), async_receivers)
+                stand_in = StandIn(
+                    self, emission, calls, failed, (), async_receivers, Changes(watched, compare_any)
+                )
                 set_current(parent)
                 responses.extend(stand_in.unwrap(plain_send_robust(stand_in, sender, **named)))
         except BaseException as error:
@@ -170,7 +175,8 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
             responses: list[tuple[Any, Any]] = await plain_method(signal, sender, **named)
             return responses
         calls: list[Running] = []
-        stand_in = StandIn(signal, emission, calls, failed, sync_receivers, async_receivers)
+        changes = Changes(watch(emission, named), compare_any)
+        stand_in = StandIn(signal, emission, calls, failed, sync_receivers, async_receivers, changes)
         try:
             return stand_in.unwrap(await plain_method(stand_in, sender, **named))
         finally:

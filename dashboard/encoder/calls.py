@@ -7,17 +7,18 @@ of these only the two times differ from one run of the receiver to the next.
 from __future__ import annotations
 
 import linecache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from .. import sites
-from ..causality import Running
+from ..causality import Block, Running
 from ..events import Call, Effect, Frame, Raised
 from ..payloads import MAX_TEXT
 from ..recorded import Failure, Receiver, Sent
 from ..redaction import Redactor
 from ..statements import grouped, repeated
+from .identity import Identity
 
 _MAX_RECEIVERS = 10_000
 _TIMES = b'"offset_us":0.0,"duration_us":0.0,'
@@ -34,7 +35,8 @@ class _Quiet(NamedTuple):
 class CallEncoder:
     """Encodes calls. ``redactor`` takes secrets out of exceptions' messages and source lines."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, identity: Identity, redactor: Redactor) -> None:
+        self._identity = identity
         self._redactor = redactor
         self._quiet: dict[Receiver, _Quiet] = {}
 
@@ -73,13 +75,14 @@ class CallEncoder:
             file=receiver.file,
             line=receiver.line,
             statements=statements,
-            effects=[
-                Effect(kind, what, (at - call.started) / 1000)  # type: ignore[arg-type]
-                for kind, what, at in call.effects or ()
-            ],
+            effects=[self._effect(call, *effect) for effect in call.effects or ()],
             flags=[f"n+1:{times}"] if times else [],
         )
         return _json.encode(whole).decode(), times
+
+    def _effect(self, call: Running, kind: Any, what: str, at: int, blocks: tuple[Block, ...]) -> Effect:
+        inside = [self._identity.id(block.number) for block in blocks]
+        return Effect(kind, what, (at - call.started) / 1000, inside)
 
     def _raised(self, error: Failure) -> Raised:
         return Raised(error.type, self._redactor.text(error.message), [*map(self._frame, error.places)])

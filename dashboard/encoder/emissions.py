@@ -23,7 +23,6 @@ from ..redaction import Redactor
 from .calls import CallEncoder
 from .identity import Identity
 
-_OF_MODELS = frozenset({"save", "delete", "m2m"})
 _MAX_COMMON = 10_000
 _NOWHERE = None, 0
 _json = msgspec.json.Encoder()
@@ -48,7 +47,7 @@ class EmissionEncoder:
         self._identity = identity
         self._redactor = redactor
         self._ignored = frozenset(ignored)
-        self._calls = CallEncoder(redactor)
+        self._calls = CallEncoder(identity, redactor)
         self._common: dict[tuple[Any, ...], _Common] = {}
         self._usual: dict[int, str] = {}
         self._second = 0, ""
@@ -127,7 +126,7 @@ class EmissionEncoder:
             "method": sent.method,
             "site": line_of(sent.site),
         }
-        common = _Common(signal, family in _OF_MODELS, sent.site, _text(shared)[1:])
+        common = _Common(signal, family in naming.OF_MODELS, sent.site, _text(shared)[1:])
         self._common[key] = common
         return common
 

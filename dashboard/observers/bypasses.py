@@ -1,7 +1,7 @@
 """Rows changed with no signal: bulk operations, fast deletes, m2m changes nobody listens to.
 
-Comes in: the ``QuerySet`` methods that write without signals, and the deletion collector, wrapped
-while installed. Goes out: one bypass each, with the signals that were not sent. What Django does
+Comes in: the ``QuerySet`` methods that write without signals, the deletion collector and its queries,
+wrapped while installed. Goes out: one bypass each, with the signals that were not sent. What Django does
 under a signal that it does send (a save, an announced m2m change, an ordinary delete) is none.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from time import perf_counter_ns as clock
@@ -28,9 +27,16 @@ from django.db.models.signals import (
     pre_delete,
     pre_save,
 )
+from django.db.models.sql.subqueries import DeleteQuery, UpdateQuery
 
 from ..causality import Running, current
+from ..dispatcher import sends
 from .patching import Patches
+
+MAX_FRAMES = 64
+"""So far up the stack it is looked for who asked for a change."""
+
+_BULK_UPDATE = QuerySet.bulk_update.__code__
 
 SAVE = (pre_save, post_save)
 DELETE = (pre_delete, post_delete)
@@ -55,8 +61,8 @@ class BypassReceiver(Protocol):
 
 
 _patches = Patches()
-# The write that is being told already: what it is made of is not told again.
-_telling: ContextVar[bool] = ContextVar("signalscope_bypass", default=False)
+# The model of the bulk_update() that runs now: the update() it is made of is not told again.
+_bulk_updated: ContextVar[type[Model] | None] = ContextVar("signalscope_bulk_update", default=None)
 # The deletion that runs now, from which cascades come, and the call that it runs in.
 _collector: ContextVar[tuple[Collector | None, Running | None]] = ContextVar(
     "signalscope_collector", default=(None, None)
@@ -68,15 +74,19 @@ def install(heard: BypassReceiver) -> None:
     if _patches.active:
         return
     _watch_bulk(heard, "update", "update()")
-    _watch_bulk(heard, "bulk_update", "bulk_update()")
     _watch_bulk(heard, "bulk_create", "bulk_create()")
+    _watch_bulk_update(heard)
     _watch_raw_delete(heard)
+    _watch_batches(heard)
     _watch_collector(heard)
 
 
 def uninstall() -> None:
-    """Leave ``QuerySet`` and ``Collector`` as they were found. Uninstalling twice changes nothing."""
+    """Leave ``QuerySet``, ``Collector`` and its queries as they were found. Twice changes nothing."""
     _patches.restore()
+
+
+# --- query sets ----------------------------------------------------------------------------------
 
 
 def _watch_bulk(heard: BypassReceiver, name: str, operation: str) -> None:
@@ -84,28 +94,44 @@ def _watch_bulk(heard: BypassReceiver, name: str, operation: str) -> None:
 
     @wraps(plain)
     def bulk(self: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
-        if _telling.get():
-            return plain(self, *args, **kwargs)
         started = clock()
-        with _told():
-            result = plain(self, *args, **kwargs)
+        result = plain(self, *args, **kwargs)
         rows = result if isinstance(result, int) else len(result)
         if not rows:
             return result
         # How many of them were there already, the database does not say.
         told = None if kwargs.get("ignore_conflicts") else rows
-        model, using = self.model, _alias(self)
-        if _is_of_related_manager(sys._getframe(1)):
+        model, using, frame = self.model, _alias(self), sys._getframe(1)
+        if _is_of_related_manager(frame, model):
             if not m2m_changed.has_listeners(model):
                 _tell(heard, "m2m add", model, M2M, told, using, started)
         elif model._meta.auto_created:
             _tell(heard, operation, model, M2M, told, using, started)
-        else:
+        elif not (_bulk_updated.get() is model and _is_of_bulk_update(frame, name)):
             name_now = operation if _deleting() is None else f"on_delete {operation}"
             _tell(heard, name_now, model, SAVE, told, using, started)
         return result
 
     _patches.replace(QuerySet, name, bulk)
+
+
+def _watch_bulk_update(heard: BypassReceiver) -> None:
+    plain = vars(QuerySet)["bulk_update"]
+
+    @wraps(plain)
+    def bulk_update(self: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
+        started = clock()
+        token = _bulk_updated.set(self.model)
+        try:
+            rows = plain(self, *args, **kwargs)
+        finally:
+            _bulk_updated.reset(token)
+        if rows:
+            signals = M2M if self.model._meta.auto_created else SAVE
+            _tell(heard, "bulk_update()", self.model, signals, rows, _alias(self), started)
+        return rows
+
+    _patches.replace(QuerySet, "bulk_update", bulk_update)
 
 
 def _alias(queryset: QuerySet[Any]) -> str:
@@ -114,24 +140,49 @@ def _alias(queryset: QuerySet[Any]) -> str:
     return chosen or ("" if router.routers else DEFAULT_DB_ALIAS)
 
 
-def _is_of_related_manager(frame: FrameType | None) -> bool:
-    """Return whether a many-to-many manager asked for this: it announces what it does itself.
+def _is_of_related_manager(frame: FrameType | None, model: type[Model]) -> bool:
+    """Return whether the many-to-many manager of these rows asked for this: it announces what it does itself.
 
-    Its ``add``, ``remove`` and ``clear`` are closures in django/db/models/fields/related_descriptors.py.
+    Its ``add``, ``remove`` and ``clear`` are closures in django/db/models/fields/related_descriptors.py,
+    their manager knows the model as ``through``. What a receiver does that they called is its own.
     """
-    for _ in range(6):
-        if frame is None:
-            return False
-        if frame.f_code.co_filename == related_descriptors.__file__:
-            return True
-        frame = frame.f_back
+    for one in _frames(frame):
+        if one.f_code.co_filename == related_descriptors.__file__:
+            manager = getattr(one.f_locals.get("self"), "__dict__", {})
+            if manager.get("through") is model:
+                return True
     return False
+
+
+def _is_of_bulk_update(frame: FrameType | None, name: str) -> bool:
+    """Return whether Django's ``bulk_update`` called this ``update``, or the app's own in front of it.
+
+    Anything else below it is code that makes the objects: a generator, say.
+    """
+    called = name
+    for one in _frames(frame):
+        if one.f_code is _BULK_UPDATE:
+            return name == called == "update"
+        called = one.f_code.co_name
+    return False
+
+
+def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield the frames from this one up, as far as to where a signal was sent."""
+    for _ in range(MAX_FRAMES):
+        if frame is None or frame.f_code.co_filename == sends.__file__:
+            return
+        yield frame
+        frame = frame.f_back
 
 
 def _deleting() -> Collector | None:
     """Return the deletion that runs now, unless a receiver of its signals does."""
     collector, call = _collector.get()
     return collector if call is current.get() else None
+
+
+# --- deletions -----------------------------------------------------------------------------------
 
 
 def _watch_raw_delete(heard: BypassReceiver) -> None:
@@ -141,16 +192,50 @@ def _watch_raw_delete(heard: BypassReceiver) -> None:
     def _raw_delete(self: QuerySet[Any], using: str) -> Any:
         started = clock()
         rows = plain(self, using)
-        collector, model = _deleting(), self.model
-        if not rows or _telling.get() or _is_of_related_manager(sys._getframe(1)):
+        model = self.model
+        if not rows or _is_of_related_manager(sys._getframe(1), model):
             return rows
-        if model._meta.auto_created:
-            _tell(heard, "cascade", model, M2M, rows, using, started)
-        else:
-            _tell(heard, "fast delete" if collector else "_raw_delete()", model, DELETE, rows, using, started)
+        signals = M2M if model._meta.auto_created else DELETE
+        _tell(heard, _kind_of_delete(model), model, signals, rows, using, started)
         return rows
 
     _patches.replace(QuerySet, "_raw_delete", _raw_delete)
+
+
+def _kind_of_delete(model: type[Model]) -> str:
+    collector = _deleting()
+    if collector is None:
+        return "_raw_delete()"
+    asked: Any = collector.origin
+    if not model._meta.auto_created or getattr(asked, "model", type(asked)) is model:
+        return "fast delete"
+    return "cascade"
+
+
+def _watch_batches(heard: BypassReceiver) -> None:
+    """Watch what ``Collector.delete`` does to rows that it has fetched."""
+    plain_update, plain_delete = vars(UpdateQuery)["update_batch"], vars(DeleteQuery)["delete_batch"]
+
+    @wraps(plain_update)
+    def update_batch(self: UpdateQuery, pk_list: list[Any], values: dict[str, Any], using: str) -> None:
+        started = clock()
+        plain_update(self, pk_list, values, using)
+        if pk_list:
+            model: Any = self.model
+            _tell(heard, "on_delete update()", model, SAVE, len(pk_list), using, started)
+
+    @wraps(plain_delete)
+    def delete_batch(self: DeleteQuery, pk_list: list[Any], using: str) -> int:
+        started = clock()
+        rows: int = plain_delete(self, pk_list, using)
+        model: Any = self.model
+        # Through rows are fetched where somebody listens to all senders, and then deleted without a signal.
+        if rows and model._meta.auto_created and not _is_of_related_manager(sys._getframe(1), model):
+            _tell(heard, _kind_of_delete(model), model, M2M, rows, using, started)
+        return rows
+
+    _patches.replace(UpdateQuery, "update_batch", update_batch)
+    _patches.replace(DeleteQuery, "delete_batch", delete_batch)
 
 
 def _watch_collector(heard: BypassReceiver) -> None:
@@ -185,15 +270,6 @@ def _deleted_unheard(collector: Collector) -> type[Model] | None:
         return None
     (instance,) = instances
     return model if collector.can_fast_delete(instance) else None
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    token = _telling.set(True)
-    try:
-        yield
-    finally:
-        _telling.reset(token)
 
 
 def _tell(

@@ -31,6 +31,7 @@ def install() -> None:
     if _patches.active:
         return
     plain_execute, plain_executemany = CursorWrapper.execute, CursorWrapper.executemany
+    plain_callproc = CursorWrapper.callproc
 
     @wraps(plain_execute)
     def execute(self: CursorWrapper, sql: Any, params: Any = None) -> Any:
@@ -54,6 +55,18 @@ def install() -> None:
         finally:
             _note(call, self, sql, started)
 
+    @wraps(plain_callproc)
+    def callproc(self: CursorWrapper, procname: Any, *args: Any, **kwargs: Any) -> Any:
+        call = current.get()
+        if call is None or call.head is None:
+            return plain_callproc(self, procname, *args, **kwargs)
+        started = clock()
+        try:
+            return plain_callproc(self, procname, *args, **kwargs)
+        finally:
+            _note(call, self, f"CALL {procname}" if type(procname) is str else procname, started)
+
+    _patches.replace(CursorWrapper, "callproc", callproc)
     _patches.replace(CursorWrapper, "execute", execute)
     _patches.replace(CursorWrapper, "executemany", executemany)
 

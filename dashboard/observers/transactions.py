@@ -1,23 +1,26 @@
 """What became of the transaction around an emission.
 
-Comes in: ``Atomic.__enter__`` and ``__exit__``, wrapped while installed (never ``on_commit``: tests
-and apps see that list). Goes out: the open blocks of this thread, for emissions to note, and each
-block's end. A block that makes no savepoint is part of the one around it.
+Comes in: the methods of ``BaseDatabaseWrapper`` that begin and end transactions and savepoints,
+wrapped while installed (never ``on_commit``: tests and apps see that list). ``atomic`` uses them,
+and so does who manages transactions by hand. Goes out: the open blocks of this thread, for emissions
+to note, and each block's end. An ``atomic`` that makes no savepoint is part of the block around it.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from functools import wraps
 from time import perf_counter_ns as clock
 from typing import Any, Protocol
 
-from django.db import transaction
-from django.db.transaction import Atomic
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..causality import SUPPRESSED, Block, current, this_thread
+from ..causality import Block, this_thread
 from .patching import Patches
+
+_COMMITTED, _ROLLED_BACK = "committed", "rolled back"
 
 
 class OutcomeReceiver(Protocol):
@@ -27,14 +30,18 @@ class OutcomeReceiver(Protocol):
         """Take a block that ended ``committed`` or ``rolled back``. Never raises."""
 
 
-class _Nested(threading.local):
-    """For each database of this thread, its entered ``Atomic``s; ``None`` for one that makes no block."""
+class _Open(threading.local):
+    """The blocks that this thread has open on each connection, outermost first, with their savepoint's id.
+
+    By the connection's id: a second one with the same alias (``connection.copy()``) has its own. What
+    was left by an end that nobody saw (uninstalled meanwhile) goes when a transaction begins anew.
+    """
 
     def __init__(self) -> None:
-        self.by_alias: dict[str, list[Block | None]] = {}
+        self.on: dict[int, list[tuple[str | None, Block]]] = {}
 
 
-_nested = _Nested()
+_open = _Open()
 _patches = Patches()
 # Apart from the emissions' numbers only in their highest bit: both become ids of eight bytes.
 _numbers = itertools.count(1 << 31)
@@ -44,55 +51,167 @@ def install(heard: OutcomeReceiver) -> None:
     """Report how transactions end from now on. Installing twice changes nothing."""
     if _patches.active:
         return
-    plain_enter, plain_exit = Atomic.__enter__, Atomic.__exit__
-
-    @wraps(plain_enter)
-    def __enter__(self: Atomic) -> None:  # noqa: N807
-        connection = transaction.get_connection(self.using)
-        outermost = not connection.in_atomic_block
-        plain_enter(self)
-        savepoint = not outermost and connection.savepoint_ids[-1] is not None
-        alias = connection.alias
-        if outermost:
-            # Whatever stands there was left by an exit that nobody saw (uninstalled meanwhile).
-            _nested.by_alias[alias] = []
-            this_thread.here.blocks = tuple(
-                block for block in this_thread.here.blocks if block.alias != alias
-            )
-        block = None
-        if (outermost or savepoint) and current.get() is not SUPPRESSED:
-            block = Block(next(_numbers), alias, savepoint, clock())
-            this_thread.here.blocks = (*this_thread.here.blocks, block)
-        _nested.by_alias.setdefault(alias, []).append(block)
-
-    @wraps(plain_exit)
-    def __exit__(self: Atomic, exc_type: Any, exc_value: Any, traceback: Any) -> Any:  # noqa: N807
-        connection = transaction.get_connection(self.using)
-        failed = exc_type is not None or connection.needs_rollback or connection.closed_in_transaction
-        nested = _nested.by_alias.get(connection.alias)
-        block = nested.pop() if nested else None
-        if block is None:
-            return plain_exit(self, exc_type, exc_value, traceback)
-        this_thread.here.blocks = tuple(one for one in this_thread.here.blocks if one is not block)
-        try:
-            result = plain_exit(self, exc_type, exc_value, traceback)
-        except BaseException:
-            # An on_commit hook that raises does so after COMMIT: BaseDatabaseWrapper.set_autocommit
-            # (django/db/backends/base/base.py) takes this mark back only when all hooks have run.
-            committed = not failed and connection.run_commit_hooks_on_set_autocommit_on
-            heard.outcome(block, "committed" if committed else "rolled back")
-            raise
-        if failed:
-            heard.outcome(block, "rolled back")
-        elif not block.savepoint:
-            heard.outcome(block, "committed")
-        return result
-
-    _patches.replace(Atomic, "__enter__", __enter__)
-    _patches.replace(Atomic, "__exit__", __exit__)
+    _watch_autocommit(heard)
+    _watch_ends(heard)
+    _watch_savepoints(heard)
 
 
 def uninstall() -> None:
-    """Leave ``Atomic`` as it was found. Uninstalling twice changes nothing."""
+    """Leave connections as they were found. Uninstalling twice changes nothing."""
     _patches.restore()
+    _open.on.clear()
     this_thread.here.blocks = ()
+
+
+def planned_in(connection: BaseDatabaseWrapper) -> tuple[Block, ...]:
+    """Return the blocks that take an ``on_commit`` planned now with them when they are rolled back.
+
+    A savepoint made by hand is none: ``savepoint_rollback`` in django/db/backends/base/base.py drops the
+    callbacks of savepoints that ``atomic`` made.
+    """
+    known = connection.savepoint_ids
+    return tuple(block for sid, block in _open.on.get(id(connection), ()) if sid is None or sid in known)
+
+
+# --- what begins and ends them -----------------------------------------------------------------
+
+
+def _watch_autocommit(heard: OutcomeReceiver) -> None:
+    plain = BaseDatabaseWrapper.set_autocommit
+
+    @wraps(plain)
+    def set_autocommit(self: BaseDatabaseWrapper, autocommit: bool, *args: Any, **kwargs: Any) -> None:
+        if not autocommit:
+            begins = self.autocommit
+            plain(self, autocommit, *args, **kwargs)
+            if begins or id(self) not in _open.on:
+                _take(self)
+                _begin(self)
+            return
+        # It runs the hooks of ``on_commit``: outside of the transaction that they waited for.
+        held, around = _open.on.get(id(self)), this_thread.here.blocks
+        taken = _take(self)
+        try:
+            plain(self, autocommit, *args, **kwargs)
+        finally:
+            if self.autocommit:
+                _report(heard, taken, _COMMITTED)
+            elif held is not None:
+                _open.on[id(self)] = held
+                this_thread.here.blocks = around
+
+    _patches.replace(BaseDatabaseWrapper, "set_autocommit", set_autocommit)
+
+
+def _watch_ends(heard: OutcomeReceiver) -> None:
+    def watch(name: str, state: str) -> None:
+        plain: Callable[[BaseDatabaseWrapper], None] = vars(BaseDatabaseWrapper)[name]
+
+        @wraps(plain)
+        def end(self: BaseDatabaseWrapper) -> None:
+            plain(self)
+            _end(heard, self, state)
+
+        _patches.replace(BaseDatabaseWrapper, name, end)
+
+    watch("commit", _COMMITTED)
+    watch("rollback", _ROLLED_BACK)
+    plain_close = BaseDatabaseWrapper.close
+
+    @wraps(plain_close)
+    def close(self: BaseDatabaseWrapper) -> None:
+        try:
+            plain_close(self)
+        finally:
+            _report(heard, _take(self), _ROLLED_BACK)
+
+    _patches.replace(BaseDatabaseWrapper, "close", close)
+
+
+def _watch_savepoints(heard: OutcomeReceiver) -> None:
+    plain_savepoint = BaseDatabaseWrapper.savepoint
+    plain_rollback = BaseDatabaseWrapper.savepoint_rollback
+    plain_commit = BaseDatabaseWrapper.savepoint_commit
+
+    @wraps(plain_savepoint)
+    def savepoint(self: BaseDatabaseWrapper) -> str | None:
+        sid: str | None = plain_savepoint(self)
+        if sid is not None:
+            _begin(self, sid)
+        return sid
+
+    @wraps(plain_rollback)
+    def savepoint_rollback(self: BaseDatabaseWrapper, sid: str) -> None:
+        plain_rollback(self, sid)
+        if taken := _take_from(self, sid):
+            _report(heard, taken, _ROLLED_BACK)
+            # The savepoint stands, for what comes now, until it is released or rolled back again.
+            _begin(self, sid)
+
+    @wraps(plain_commit)
+    def savepoint_commit(self: BaseDatabaseWrapper, sid: str) -> None:
+        plain_commit(self, sid)
+        if _take_from(self, sid) and _is_over(self):
+            _end(heard, self, _COMMITTED)
+
+    _patches.replace(BaseDatabaseWrapper, "savepoint", savepoint)
+    _patches.replace(BaseDatabaseWrapper, "savepoint_rollback", savepoint_rollback)
+    _patches.replace(BaseDatabaseWrapper, "savepoint_commit", savepoint_commit)
+
+
+def _is_over(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether SQLite has committed: it does when the savepoint that began a transaction is released.
+
+    So it is under ``set_autocommit(False)``, where Django sends no BEGIN:
+    https://www.sqlite.org/lang_savepoint.html
+    """
+    if connection.vendor != "sqlite":
+        return False
+    return not getattr(connection.connection, "in_transaction", True)
+
+
+# --- the blocks that are open ------------------------------------------------------------------
+
+
+def _begin(connection: BaseDatabaseWrapper, sid: str | None = None) -> None:
+    block = Block(next(_numbers), connection.alias, sid is not None, clock())
+    _open.on.setdefault(id(connection), []).append((sid, block))
+    here = this_thread.here
+    here.blocks = (*here.blocks, block)
+
+
+def _end(heard: OutcomeReceiver, connection: BaseDatabaseWrapper, state: str) -> None:
+    """End the transaction with all in it. Without autocommit the next one begins at once."""
+    _report(heard, _take(connection), state)
+    if not connection.autocommit:
+        _begin(connection)
+
+
+def _take(connection: BaseDatabaseWrapper) -> list[Block]:
+    return _close(_open.on.pop(id(connection), []))
+
+
+def _take_from(connection: BaseDatabaseWrapper, sid: str) -> list[Block]:
+    """Take the savepoint, if it is known, and those opened inside it."""
+    held = _open.on.get(id(connection), [])
+    for place, (known, _) in enumerate(held):
+        if known == sid and known is not None:
+            taken = _close(held[place:])
+            del held[place:]
+            return taken
+    return []
+
+
+def _close(levels: list[tuple[str | None, Block]]) -> list[Block]:
+    taken = [block for _, block in levels]
+    if taken:
+        here = this_thread.here
+        here.blocks = tuple(block for block in here.blocks if block not in taken)
+    return taken
+
+
+def _report(heard: OutcomeReceiver, taken: list[Block], state: str) -> None:
+    """Report each block that was rolled back, the innermost first; of what was committed the outermost."""
+    for block in reversed(taken):
+        if state == _ROLLED_BACK or not block.savepoint:
+            heard.outcome(block, state)

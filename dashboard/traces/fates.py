@@ -31,6 +31,8 @@ class Fate(NamedTuple):
         """``committed``, or ``rolled back after 3 receivers had run``."""
         if not self.rolled_back:
             return self.outcome.state
+        if not self.calls:
+            return "rolled back"
         return f"rolled back after {wording.many(self.calls, 'receiver')} had run"
 
 
@@ -39,11 +41,9 @@ def flags_of(fate: Fate | None) -> list[Flag]:
     return [Flag("rolled-back", "rolled back", fate.words)] if fate and fate.rolled_back else []
 
 
-def flags_of_call(call: Call, fate: Fate | None) -> list[Flag]:
+def flags_of_call(kept: Iterable[Effect]) -> list[Flag]:
     """Return the flags of what a call did outside of a transaction that was then rolled back."""
-    if fate is None or not fate.rolled_back:
-        return []
-    kinds = {effect.kind: effect for effect in call.effects}
+    kinds = {effect.kind: effect for effect in kept}
     return [
         Flag("effect", _STAYS[kind], f"{stays(effect)}, although the transaction was rolled back")
         for kind, effect in kinds.items()
@@ -90,11 +90,23 @@ class Fates:
 
         One rolled back block around it is enough; committed it is when the outermost one was.
         """
-        if transaction is None or not transaction.blocks:
-            return None
-        fates = [self.of_block(block) for block in transaction.blocks]
+        return self._around(transaction.blocks) if transaction else None
+
+    def kept(self, emission: Emission, call: Call) -> list[Effect]:
+        """Return the effects of one of the emission's calls that a rollback did not take back."""
+        return [effect for effect in call.effects if self._outlived(effect, emission.transaction)]
+
+    def _outlived(self, effect: Effect, around: Transaction | None) -> bool:
+        blocks = effect.blocks
+        if blocks is None:
+            blocks = around.blocks if around else []
+        fate = self._around(blocks)
+        return fate is not None and fate.rolled_back
+
+    def _around(self, blocks: list[str]) -> Fate | None:
+        fates = [self.of_block(block) for block in blocks]
         # The innermost first: it was rolled back before those around it.
         for fate in reversed(fates):
             if fate is not None and fate.rolled_back:
                 return fate
-        return fates[0]
+        return fates[0] if fates else None

@@ -87,7 +87,7 @@ class TraceSummary:
             self._add_origin(entry)
         elif isinstance(entry, Bypass):
             self._add_bypass(entry)
-        elif isinstance(entry, Outcome) and entry.state == "rolled back" and entry.emissions:
+        elif isinstance(entry, Outcome) and entry.state == "rolled back":
             self.rollbacks += 1
             end = microseconds(entry.at)
             self._lane.mark_rollback(end - int(entry.duration_us), end)

@@ -187,7 +187,7 @@ class TraceTree(msgspec.Struct, eq=False):
             emission,
             call,
             index,
-            flags=[*fates.flags_of_call(call, fate), *flags.of_call(call, self.slow_ms)],
+            flags=[*fates.flags_of_call(self.fates.kept(emission, call)), *flags.of_call(call, self.slow_ms)],
             pale=[
                 self._span(child.start_us - self.summary.started_us, child.duration_us)
                 for child in inside[:PALE_PARTS]
@@ -378,7 +378,7 @@ def _unreached(nodes: dict[str, Node], roots: list[Branch]) -> list[Node]:
 def _leaves(entries: Iterable[Entry], nodes: dict[str, Node]) -> list[Leaf]:
     """Hang bypasses and transactions into the tree; return those that belong at its top."""
     roots = []
-    inside = _first_inside(nodes)
+    inside, doing = _first_inside(nodes), _with_effects(nodes)
     seen: set[str] = set()
     for entry in entries:
         if isinstance(entry, Bypass) and entry.id not in seen:
@@ -391,6 +391,8 @@ def _leaves(entries: Iterable[Entry], nodes: dict[str, Node]) -> list[Leaf]:
             seen.add(entry.block)
             leaf = Leaf(entry, microseconds(entry.at) - round(entry.duration_us))
             parent, call = _around(leaf, inside.get(entry.block), nodes)
+            if entry.block not in inside:
+                parent, call = doing.get(entry.block, (None, None))
         else:
             continue
         if parent is None:
@@ -407,6 +409,16 @@ def _first_inside(nodes: dict[str, Node]) -> dict[str, Node]:
         transaction = node.emission.transaction
         for block in transaction.blocks if transaction else ():
             found.setdefault(block, node)
+    return found
+
+
+def _with_effects(nodes: dict[str, Node]) -> dict[str, tuple[Node, int]]:
+    """Return for each block a call that did something outside the database in it."""
+    found: dict[str, tuple[Node, int]] = {}
+    for node in nodes.values():
+        for index, call in enumerate(node.emission.calls):
+            for block in (block for effect in call.effects for block in effect.blocks or ()):
+                found.setdefault(block, (node, index))
     return found
 
 

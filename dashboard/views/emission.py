@@ -23,7 +23,7 @@ from ..security import guarded
 from ..stream import fragments
 from ..stream.fragments import TREE
 from ..traces import flags, loops
-from ..traces.fates import Fate, Fates, flags_of, flags_of_call, stays
+from ..traces.fates import Fates, flags_of, flags_of_call, stays
 from ..traces.flags import Flag
 from ..traces.rows import bypass_text
 from ..traces.summaries import microseconds
@@ -111,7 +111,8 @@ def inspection(shown: Sent, journal: Journal, nearby: Sequence[Entry] | None = N
     if nearby is None:
         nearby = journal.read_trace(shown.trace, NEARBY) if shown.trace else []
     origin = _origin(nearby)
-    fate = Fates(nearby).of(shown.transaction)
+    fates = Fates(nearby)
+    fate = fates.of(shown.transaction)
     text, cut = _json(shown)
     context = {
         "cause": _cause(shown, journal),
@@ -127,20 +128,21 @@ def inspection(shown: Sent, journal: Journal, nearby: Sequence[Entry] | None = N
     if isinstance(shown, Bypass):
         sheet = "signalscope/inspector_bypass.html"
         return context | {"bypass": shown, "sheet": sheet, "words": bypass_text(shown), "title": "bypass"}
-    return context | _of_emission(shown, nearby, fate) | absent(shown, journal)
+    return context | _of_emission(shown, nearby, fates) | absent(shown, journal)
 
 
-def _of_emission(shown: Emission, nearby: Sequence[Entry], fate: Fate | None) -> dict[str, Any]:
+def _of_emission(shown: Emission, nearby: Sequence[Entry], fates: Fates) -> dict[str, Any]:
     slow_ms = conf.get().SLOW_MS
     ran = [
-        Ran(index + 1, call, [*flags_of_call(call, fate), *flags.of_call(call, slow_ms)])
+        Ran(index + 1, call, [*flags_of_call(fates.kept(shown, call)), *flags.of_call(call, slow_ms)])
         for index, call in enumerate(shown.calls[:MAX_CALLS])
     ]
+    own = flags.of_emission(shown, slow_ms, with_calls=True)
     return {
         "emission": shown,
         "sheet": "signalscope/inspector.html",
         "title": shown.name,
-        "flags": flags.ordered([*flags.of_emission(shown, slow_ms, with_calls=True), *flags_of(fate)]),
+        "flags": flags.ordered([*own, *flags_of(fates.of(shown.transaction))]),
         "loop": _loop(shown, nearby),
         "ran": ran,
         "unlisted": len(shown.calls) - len(ran),
@@ -149,7 +151,7 @@ def _of_emission(shown: Emission, nearby: Sequence[Entry], fate: Fate | None) ->
         "changes": _changes(shown),
         "statements": _statements(shown),
         "effects": [
-            (call.receiver, effect, stays(effect) if fate and fate.rolled_back else "")
+            (call.receiver, effect, stays(effect) if effect in fates.kept(shown, call) else "")
             for call in shown.calls
             for effect in _effects(call)
         ],

@@ -210,11 +210,9 @@ def _kept(tree: TraceTree) -> list[tuple[str, str]]:
     """Return what calls did that a rollback did not take back, each sentence once, with its receiver."""
     found: dict[str, str] = {}
     for node in tree.nodes.values():
-        fate = tree.fates.of(node.emission.transaction)
-        if fate is None or not fate.rolled_back:
-            continue
         for call in node.emission.calls:
-            found.update({stays(effect): call.receiver for effect in call.effects[:MOST_KEPT]})
+            kept = tree.fates.kept(node.emission, call)
+            found.update({stays(effect): call.receiver for effect in kept[:MOST_KEPT]})
         if len(found) >= MOST_KEPT:
             break
     return [(receiver, text) for text, receiver in list(found.items())[:MOST_KEPT]]
