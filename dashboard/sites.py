@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 
+import asgiref.sync
 import django
 
-MACHINERY, OWN, LIBRARY, ENTRY = range(4)
+MACHINERY, OWN, LIBRARY, ENTRY, HANDOVER = range(5)
 
 Place = tuple[str, int, str]
 Spot = tuple[CodeType, int]
@@ -30,12 +32,20 @@ _MACHINERY = (_HERE, f"{_DJANGO}/db", f"{_DJANGO}/dispatch", f"{_DJANGO}/utils")
 # Above these there is only the server: the walk may stop.
 _ENTRIES = (f"{_DJANGO}/core/handlers", f"{_DJANGO}/core/servers")
 
+# What is above this in a thread's stack is not what awaits the work there.
+_HANDOVER = asgiref.sync.__file__
+
+awaited: ContextVar[Spot | None] = ContextVar("signalscope_awaited", default=None)
+"""The spot in the project's own code that awaits what this thread runs."""
+
 
 def _classify(filename: str) -> int:
     if filename.startswith(_MACHINERY):
         return MACHINERY
     if filename.startswith(_ENTRIES):
         return ENTRY
+    if filename == _HANDOVER:
+        return HANDOVER
     if filename.startswith(("<", _DJANGO, *_LIBRARIES)) or any(part in filename for part in _PACKAGES):
         return LIBRARY
     return OWN
@@ -60,6 +70,8 @@ def is_own(filename: str) -> bool:
 def emitting(frame: FrameType | None) -> Spot | None:
     """Return the nearest spot in the project's own code at or above ``frame``.
 
+    In a thread that works for a coroutine, the spot that awaits it.
+
     Where there is none (a change made by the admin), the nearest one outside Django's database
     and dispatch code. ``None`` when the stack holds neither.
     """
@@ -75,6 +87,8 @@ def emitting(frame: FrameType | None) -> Spot | None:
                 return code, frame.f_lasti
             if kind == ENTRY:
                 break
+            if kind == HANDOVER and (spot := awaited.get()) is not None:
+                return spot
             if fallback is None:
                 fallback = code, frame.f_lasti
         frame = frame.f_back

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from . import bypasses, commands, effects, queries, requests, tasks, threads, transactions
+from . import awaiting, bypasses, commands, effects, queries, requests, tasks, threads, transactions
 from .bypasses import BypassReceiver
 from .origins import Origins
 from .transactions import OutcomeReceiver
@@ -28,9 +28,10 @@ def install(heard: Receiver, origins: Origins) -> None:
     queries.install()
     effects.install()
     threads.install()
+    awaiting.install()
 
 
 def uninstall() -> None:
     """Leave everything as it was found. Uninstalling twice changes nothing."""
-    for observer in (threads, effects, queries, bypasses, transactions, tasks, commands, requests):
+    for observer in (awaiting, threads, effects, queries, bypasses, transactions, tasks, commands, requests):
         observer.uninstall()

@@ -16,13 +16,14 @@ from typing import Any
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.wsgi import WSGIHandler
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
 
 from ..causality import SUPPRESSED, current, suppressed
 from .origins import Opened, Origins, opened_now
 from .patching import Patches
+from .streaming import stream
 
 _patches = Patches()
 # What is to be done when a WSGI server closes the response: close this origin; None: stay silent. By
@@ -96,6 +97,9 @@ def _wrap_responses(origins: Origins) -> None:
         with _answering(origins, request) as opened:
             response = plain_get(self, request)
             _note(opened, request, response)
+        awaited = _answered.get(id(response))
+        if awaited is not None and isinstance(response, StreamingHttpResponse):
+            stream(response, origins, awaited[1])
         return response
 
     @wraps(plain_get_async)
