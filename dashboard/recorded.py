@@ -15,7 +15,7 @@ from django.dispatch import Signal
 from .causality import Block, Head, Running, Trace
 from .events import SendMethod
 from .payloads import Summary
-from .shapes import Shape
+from .shapes import Inside, Shape
 from .sites import Place, Spot
 
 
@@ -79,11 +79,15 @@ class Heard(msgspec.Struct, eq=False, gc=False):
 
 
 class Watched(msgspec.Struct, eq=False, gc=False):
-    """An instance's fields while its receivers run: where they are held, and what they last were."""
+    """An instance's fields while its receivers run: where they are held, and what they last were.
+
+    ``insides`` is ``None`` where no field can hold a list or a dict.
+    """
 
     shape: Shape
     held: dict[str, Any]
     values: tuple[Any, ...]
+    insides: dict[str, Inside] | None = None
 
 
 class OriginRecorded(msgspec.Struct, eq=False):

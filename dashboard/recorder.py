@@ -152,7 +152,8 @@ class Recorder:
             return None
         try:
             held = named["instance"].__dict__
-            return Watched(shape, held, shape.values(held))
+            insides = shape.insides(held) if shape.containers else None
+            return Watched(shape, held, shape.values(held), insides)
         except Exception as fault:  # noqa: BLE001
             self._fault(None, fault)
             return None
@@ -161,7 +162,7 @@ class Recorder:
         """Note which fields the call changed: other objects than before, then other plain values."""
         try:
             try:
-                if watched.shape.same(watched.held, watched.values):
+                if watched.insides is None and watched.shape.same(watched.held, watched.values):
                     return
             except KeyError:
                 pass  # a deferred field: ``changes`` looks closer
@@ -180,6 +181,10 @@ class Recorder:
         shape, before = watched.shape, watched.values
         after = watched.values = shape.values(watched.held)
         changed = shape.changes(before, after, self._summaries.field)
+        if watched.insides is not None:
+            inside = watched.insides
+            watched.insides = shape.insides(watched.held)
+            changed |= shape.changes_inside(inside, watched.insides, self._summaries.field)
         for call in calls if changed else ():
             known = call.mutations = call.mutations or {}
             for field, (old, new) in changed.items():

@@ -1,8 +1,8 @@
 """What is worked out once per sender and model: its label, its key, its concrete fields.
 
 Comes in: senders and instances' ``__dict__``. Goes out: labels, and the changes between two
-snapshots of the fields. A snapshot is shallow: a list changed in place is not seen. Deferred fields
-stay deferred.
+snapshots of the fields. Lists and dicts that a field holds (JSON, say) are looked into, as far as they
+are small. Deferred fields stay deferred.
 """
 
 from __future__ import annotations
@@ -23,9 +23,18 @@ from .redaction import REDACTED
 
 MAX_SHAPES = 10_000
 
+MAX_INSIDE = 500
+"""Lists and dicts with about this much in them, all told, are not looked into."""
+
+Inside = tuple[int, list[Any]]
+"""The length of a list or dict, then itself and all that is in it, flat."""
+
 _ABSENT = object()
 _PLAIN = frozenset({str, int, float, bool, type(None), Decimal, UUID, date, datetime, time, timedelta})
 _CONTAINERS = frozenset({dict, list, tuple})
+_MUTABLE = frozenset({dict, list})
+# Django's own fields hold single values, except these.
+_SINGLE, _JSON = "django.db.models.fields", "django.db.models.fields.json"
 
 
 def _nothing(held: dict[str, Any]) -> tuple[Any, ...]:
@@ -41,13 +50,15 @@ class Shape(msgspec.Struct, eq=False):
 
     ``values(instance.__dict__)`` returns the fields' values, as they are, in the order of ``fields``;
     ``same(instance.__dict__, values)`` says whether all of them are still the very same objects, and
-    raises ``KeyError`` where a field is deferred.
+    raises ``KeyError`` where a field is deferred. ``containers`` are the fields that can hold lists and
+    dicts.
     """
 
     label: str | None
     pk: str | None = None
     fields: tuple[str, ...] = ()
     values: Callable[[dict[str, Any]], tuple[Any, ...]] = _nothing
+    containers: tuple[str, ...] = ()
     same: Callable[[dict[str, Any], tuple[Any, ...]], bool] = _always
 
     def changes(
@@ -66,6 +77,47 @@ class Shape(msgspec.Struct, eq=False):
             if shown[0] != shown[1] or type(old) in _CONTAINERS or shown[0] == REDACTED:
                 changed[field] = shown
         return changed
+
+    def insides(self, held: dict[str, Any]) -> dict[str, Inside]:
+        """Return what is in the lists and dicts that its fields hold now, for ``changes_inside``."""
+        found = ((field, inside(held.get(field))) for field in self.containers)
+        return {field: parts for field, parts in found if parts is not None}
+
+    def changes_inside(
+        self, before: dict[str, Inside], after: dict[str, Inside], show: Callable[[str, Any], Any]
+    ) -> dict[str, list[Any]]:
+        """Return ``[before, after]`` per field whose list or dict is the same one and holds other things."""
+        changed: dict[str, list[Any]] = {}
+        for field, (size, old) in before.items():
+            size_now, new = after.get(field, (0, [None]))
+            if new[0] is not old[0] or (len(old) == len(new) and all(map(_are_equal, old, new))):
+                continue
+            kind = type(old[0]).__name__
+            secret = show(field, "") == REDACTED
+            shown = [f"<{kind} of {size:,}>", f"<{kind} of {size_now:,}, changed in place>"]
+            changed[field] = [REDACTED, REDACTED] if secret else shown
+        return changed
+
+
+def inside(value: Any) -> Inside | None:
+    """Return the length of a list or dict and all that is in it; ``None`` for others, and for large ones."""
+    if type(value) not in _MUTABLE:
+        return None
+    flat: list[Any] = []
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if len(flat) + 2 * len(one) >= MAX_INSIDE:
+            return None
+        parts = [*one, *one.values()] if type(one) is dict else [*one]
+        flat += (one, *parts)
+        waiting += [part for part in parts if type(part) in _MUTABLE]
+    return len(value), flat
+
+
+def _are_equal(old: Any, new: Any) -> bool:
+    # ``==`` may be the app's: only plain values are asked.
+    return old is new or (type(old) is type(new) and type(old) in _PLAIN and bool(old == new))
 
 
 def _are_same(old: Any, new: Any) -> bool:
@@ -130,7 +182,13 @@ def _model_shape(model: type[Model]) -> Shape:
     pk = None if composite or options.pk is None else options.pk.attname
     if len(fields) < 2:  # a key alone cannot change under its instance
         return Shape(label, pk, fields)
-    return Shape(label, pk, fields, _picker(fields), _comparison(fields))
+    containers = tuple(field.attname for field in options.concrete_fields if _can_hold_more(field))
+    return Shape(label, pk, fields, _picker(fields), containers, _comparison(fields))
+
+
+def _can_hold_more(field: Any) -> bool:
+    module = type(field).__module__
+    return module == _JSON or not f"{module}.".startswith(f"{_SINGLE}.")
 
 
 def _picker(fields: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:

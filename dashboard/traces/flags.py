@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .. import wording
-from ..events import Bypass, Call, Emission
+from ..events import SIDE_BY_SIDE, Bypass, Call, Emission
 
 LABELS = {
     "error": "error",
@@ -80,11 +80,19 @@ def of_call(call: Call, slow_ms: float) -> list[Flag]:
     if is_slow(call.duration_us, slow_ms):
         flags.append(_slow(call.duration_us, slow_ms))
     if call.mutations:
-        fields = ", ".join(sorted(call.mutations))
-        flags.append(Flag("mutated", "mutated", f"changed {fields} of the instance"))
+        flags.append(_mutated(call))
     if call.is_async:
         flags.append(Flag("async", "async", "a coroutine function"))
     return ordered(flags)
+
+
+def _mutated(call: Call) -> Flag:
+    sure = sorted(field for field, values in call.mutations.items() if SIDE_BY_SIDE not in values[2:])
+    doubtful = sorted(set(call.mutations) - set(sure))
+    parts = [f"changed {', '.join(sure)} of the instance"] if sure else []
+    if doubtful:
+        parts.append(f"it or a call at its side changed {', '.join(doubtful)} of the instance")
+    return Flag("mutated", "mutated" if sure else "mutated?", "; ".join(parts))
 
 
 def of_emission(emission: Emission, slow_ms: float, *, with_calls: bool = False) -> list[Flag]:

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from .. import conf, pipeline, wording
-from ..events import Bypass, Call, Effect, Emission, Entry, Origin, Outcome, Statement
+from ..events import SIDE_BY_SIDE, Bypass, Call, Effect, Emission, Entry, Origin, Outcome, Statement
 from ..journal.base import Journal, JournalError
 from ..query import parse
 from ..query.selection import Sent, is_sent
@@ -192,11 +192,16 @@ def _caused(shown: Emission, nearby: Sequence[Entry]) -> list[Sent]:
 
 def _changes(shown: Emission) -> list[Change]:
     return [
-        Change(field, values[0], values[1], wording.short(call.receiver))
+        Change(field, values[0], values[1], _changed_by(call, values))
         for call in shown.calls
         for field, values in call.mutations.items()
-        if len(values) == 2
+        if len(values) >= 2
     ]
+
+
+def _changed_by(call: Call, values: list[Any]) -> str:
+    by = wording.short(call.receiver)
+    return f"{by}, or another at its side" if SIDE_BY_SIDE in values[2:] else by
 
 
 def _statements(shown: Emission) -> list[Statement]:
