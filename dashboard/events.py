@@ -171,6 +171,17 @@ class Emission(_Entry, tag="emission"):
         return self.signal.rpartition(".")[2]
 
 
+class Late(_Entry, tag="late"):
+    """The end of a call that outlived its emission, where it stands as ``running``.
+
+    ``emission`` and ``index`` say which call it is; ``call`` is what is known of it now.
+    """
+
+    emission: str
+    index: int
+    call: Call
+
+
 class Origin(_Entry, tag="origin"):
     """What started a trace. Written twice: ``opened`` when it starts, ``closed`` when it ends.
 
@@ -240,7 +251,7 @@ class Unknown(msgspec.Struct):
     process: Process | None = None
 
 
-Known = Emission | Origin | Outcome | Bypass | Gap
+Known = Emission | Late | Origin | Outcome | Bypass | Gap
 Entry = Known | Unknown
 
 _encoder = msgspec.json.Encoder()

@@ -78,6 +78,15 @@ class Heard(msgspec.Struct, eq=False, gc=False):
     receivers: list[Receiver]
 
 
+class LateRecorded(msgspec.Struct, eq=False):
+    """A call that ended after its emission."""
+
+    sent: Sent
+    call: Running
+    receiver: Receiver
+    thread: str
+
+
 class Watched(msgspec.Struct, eq=False, gc=False):
     """An instance's fields while its receivers run: where they are held, and what they last were.
 
@@ -127,4 +136,4 @@ class BypassRecorded(msgspec.Struct, eq=False):
     ended: int
 
 
-Event = Sent | Heard | OriginRecorded | OutcomeRecorded | BypassRecorded
+Event = Sent | Heard | LateRecorded | OriginRecorded | OutcomeRecorded | BypassRecorded

@@ -31,6 +31,7 @@ from .recorded import (
     Event,
     Failure,
     Heard,
+    LateRecorded,
     OriginRecorded,
     OutcomeRecorded,
     Profile,
@@ -212,6 +213,15 @@ class Recorder:
         call.outcome = "cancelled" if isinstance(error, CancelledError) else "raised"
         try:
             call.error = failure(error)
+        except Exception as fault:  # noqa: BLE001
+            self._fault(None, fault)
+
+    def ended(self, call: Running, receiver: Any) -> None:
+        """Take a call that ended side by side with others: its emission may have ended before it."""
+        sent = call.head
+        try:
+            if isinstance(sent, Sent) and sent.ended:
+                self._push(LateRecorded(sent, call, self._receiver(receiver), this_thread.here.name))
         except Exception as fault:  # noqa: BLE001
             self._fault(None, fault)
 

@@ -39,3 +39,6 @@ class GlobalReceiver(Protocol):
 
     def failed(self, call: Running, error: BaseException) -> None:
         """Note that the call raised; called inside ``except``."""
+
+    def ended(self, call: Running, receiver: Any) -> None:
+        """Take a call of an async emission that ended, whether the emission has by now or not."""

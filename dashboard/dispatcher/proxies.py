@@ -7,7 +7,7 @@ behind proxies that note each call; to the sender, the responses with the proxie
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Generator, Iterable, Sequence
 from contextvars import Token
 from time import perf_counter_ns as clock
 from typing import Any
@@ -16,8 +16,7 @@ from django.dispatch import Signal
 
 from ..causality import Block, Head, Running, current, this_thread
 from .changes import Changes
-
-Failed = Callable[[Running, BaseException], None]
+from .contract import GlobalReceiver
 
 
 class StandIn:
@@ -30,7 +29,7 @@ class StandIn:
         signal: Signal,
         emission: Head,
         calls: list[Running],
-        failed: Failed,
+        heard: GlobalReceiver,
         sync_receivers: Sequence[Any],
         async_receivers: Sequence[Any],
         changes: Changes,
@@ -39,7 +38,7 @@ class StandIn:
         self._signal: Any = signal  # its logging of failures is private
         self._emission = emission
         self._calls = calls
-        self._failed = failed
+        self._heard = heard
         self._changes = changes
         # Under send, coroutines run in another thread; what they ask of the database runs in this one.
         self._blocks = this_thread.here.blocks
@@ -49,7 +48,7 @@ class StandIn:
     def _proxy(self, kind: type[_Proxy], receiver: Any) -> _Proxy:
         emission = self._emission
         call = Running(emission.trace, emission, 0, emission.cause, kind is _AsyncProxy)
-        return kind(self._signal, receiver, call, self._failed, self._calls, self._changes, self._blocks)
+        return kind(self._signal, receiver, call, self._heard, self._calls, self._changes, self._blocks)
 
     def in_order(self) -> list[Any]:
         """Return the receivers in the order of the calls, those that never ran last."""
@@ -72,14 +71,14 @@ class StandIn:
 class _Proxy:
     """A receiver that notes its call. ``signal`` is passed on as the real one."""
 
-    __slots__ = ("blocks", "call", "calls", "changes", "failed", "receiver", "signal")
+    __slots__ = ("blocks", "call", "calls", "changes", "heard", "receiver", "signal")
 
     def __init__(
         self,
         signal: Signal,
         receiver: Any,
         call: Running,
-        failed: Failed,
+        heard: GlobalReceiver,
         calls: list[Running],
         changes: Changes,
         blocks: tuple[Block, ...],
@@ -87,7 +86,7 @@ class _Proxy:
         self.signal = signal
         self.receiver = receiver
         self.call = call
-        self.failed = failed
+        self.heard = heard
         self.calls = calls
         self.changes = changes
         self.blocks = blocks
@@ -104,11 +103,17 @@ class _Proxy:
             response = self.receiver(signal=self.signal, **named)
             return self.returned(response)
         except BaseException as error:
-            self.failed(call, error)
+            self.heard.failed(call, error)
             raise
         finally:
             current.reset(token)
-            self.changes.leave(call)
+            self.left()
+
+    def left(self) -> None:
+        """Take note that the call waits, or has ended."""
+        self.changes.leave(self.call)
+        if self.call.ended:
+            self.heard.ended(self.call, self.receiver)
 
     def returned(self, response: Any) -> Any:
         """Take what the receiver returned and return what Django gets."""
@@ -138,14 +143,12 @@ class _Steps:
     across an ``await`` would be seen by the others.
     """
 
-    __slots__ = ("_awaitable", "_blocks", "_call", "_changes", "_failed", "_is_lent")
+    __slots__ = ("_awaitable", "_call", "_is_lent", "_proxy")
 
     def __init__(self, awaitable: Awaitable[Any], proxy: _Proxy) -> None:
         self._awaitable = awaitable
+        self._proxy = proxy
         self._call = proxy.call
-        self._failed = proxy.failed
-        self._changes = proxy.changes
-        self._blocks = proxy.blocks
         self._is_lent = False
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -160,7 +163,7 @@ class _Steps:
                 self._call.ended = clock()
                 return done.value
             except BaseException as error:
-                self._failed(self._call, error)
+                self._proxy.heard.failed(self._call, error)
                 raise
             finally:
                 self._leave(token)
@@ -179,20 +182,20 @@ class _Steps:
             if hasattr(steps, "close"):
                 steps.close()
         finally:
-            self._failed(self._call, CancelledError())
+            self._proxy.heard.failed(self._call, CancelledError())
             self._leave(token)
 
     def _enter(self) -> Token[Running | None]:
         here = this_thread.here
         self._is_lent = not here.blocks
         if self._is_lent:
-            here.blocks = self._blocks
-        self._changes.enter(self._call)
+            here.blocks = self._proxy.blocks
+        self._proxy.changes.enter(self._call)
         return current.set(self._call)
 
     def _leave(self, token: Token[Running | None]) -> None:
         current.reset(token)
-        self._changes.leave(self._call)
+        self._proxy.left()
         if self._is_lent:
             this_thread.here.blocks = ()
 

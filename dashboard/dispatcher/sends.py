@@ -79,9 +79,8 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
                     compare(watched, call)
                 responses.append((receiver, response))
             if async_receivers:
-                stand_in = StandIn(
-                    self, emission, calls, failed, (), async_receivers, Changes(watched, compare_any)
-                )
+                changes = Changes(watched, compare_any)
+                stand_in = StandIn(self, emission, calls, heard, (), async_receivers, changes)
                 set_current(parent)
                 responses.extend(stand_in.unwrap(plain_send(stand_in, sender, **named)))
         except BaseException as error:
@@ -139,9 +138,8 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
                 if watched is not None:
                     compare(watched, call)
             if async_receivers:
-                stand_in = StandIn(
-                    self, emission, calls, failed, (), async_receivers, Changes(watched, compare_any)
-                )
+                changes = Changes(watched, compare_any)
+                stand_in = StandIn(self, emission, calls, heard, (), async_receivers, changes)
                 set_current(parent)
                 responses.extend(stand_in.unwrap(plain_send_robust(stand_in, sender, **named)))
         except BaseException as error:
@@ -176,7 +174,7 @@ def replacements(  # noqa: C901  (closures over hot names; a helper would add a 
             return responses
         calls: list[Running] = []
         changes = Changes(watch(emission, named), compare_any)
-        stand_in = StandIn(signal, emission, calls, failed, sync_receivers, async_receivers, changes)
+        stand_in = StandIn(signal, emission, calls, heard, sync_receivers, async_receivers, changes)
         try:
             return stand_in.unwrap(await plain_method(stand_in, sender, **named))
         finally:

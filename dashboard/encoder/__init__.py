@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 
 from ..events import Bypass, Cause, Origin, Outcome
 from ..journal.base import Packed, pack
-from ..recorded import BypassRecorded, Event, Heard, OriginRecorded, OutcomeRecorded, Sent
+from ..recorded import BypassRecorded, Event, Heard, LateRecorded, OriginRecorded, OutcomeRecorded, Sent
 from ..redaction import Redactor
 from .emissions import EmissionEncoder, line_of, transaction
 from .identity import Identity
@@ -40,7 +40,7 @@ class Encoder:
         self._emissions = EmissionEncoder(self._identity, self._redactor, self._ignored)
 
     def encode(self, event: Event) -> Packed | None:
-        """Return the entry for an event, or ``None`` when its signal is ignored by name."""
+        """Return an event's entry; ``None`` when its signal is ignored by name, or it says nothing new."""
         if type(event) is Heard:
             return self._emissions.encode(event.sent, event.calls, event.receivers)
         if type(event) is Sent:
@@ -52,6 +52,9 @@ class Encoder:
             return pack(self._outcome(event))
         if isinstance(event, BypassRecorded):
             return pack(self._bypass(event))
+        if isinstance(event, LateRecorded):
+            late = self._emissions.late(event)
+            return pack(late) if late else None
         raise TypeError(f"A {type(event).__name__} is no event. The recorder must push nothing else.")
 
     def _origin(self, event: OriginRecorded) -> Origin:

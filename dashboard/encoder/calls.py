@@ -21,6 +21,7 @@ from ..statements import grouped, repeated
 from .identity import Identity
 
 _MAX_RECEIVERS = 10_000
+_MAX_RUNNING = 1_000
 _TIMES = b'"offset_us":0.0,"duration_us":0.0,'
 _json = msgspec.json.Encoder()
 
@@ -39,6 +40,8 @@ class CallEncoder:
         self._identity = identity
         self._redactor = redactor
         self._quiet: dict[Receiver, _Quiet] = {}
+        # Held, so that the id cannot become another's.
+        self._running: dict[int, Running] = {}
 
     def encode(self, call: Running, receiver: Receiver, sent: Sent) -> tuple[str, int]:
         """Return the JSON of a call of ``sent``, and how often it repeated one statement if like N+1."""
@@ -60,6 +63,16 @@ class CallEncoder:
         return quiet
 
     def _eventful(self, call: Running, receiver: Receiver, sent: Sent) -> tuple[str, int]:
+        if not call.ended and len(self._running) < _MAX_RUNNING:
+            self._running[id(call)] = call
+        whole, times = self._whole(call, receiver, sent)
+        return _json.encode(whole).decode(), times
+
+    def late(self, call: Running, receiver: Receiver, sent: Sent) -> Call | None:
+        """Return a call that has been encoded as running and has ended since."""
+        return self._whole(call, receiver, sent)[0] if self._running.pop(id(call), None) else None
+
+    def _whole(self, call: Running, receiver: Receiver, sent: Sent) -> tuple[Call, int]:
         statements = grouped(call.statements, call.started) if call.statements else []
         times = repeated(statements) if statements else 0
         whole = Call(
@@ -78,7 +91,7 @@ class CallEncoder:
             effects=[self._effect(call, *effect) for effect in call.effects or ()],
             flags=[f"n+1:{times}"] if times else [],
         )
-        return _json.encode(whole).decode(), times
+        return whole, times
 
     def _effect(self, call: Running, kind: Any, what: str, at: int, blocks: tuple[Block, ...]) -> Effect:
         inside = [self._identity.id(block.number) for block in blocks]

@@ -15,10 +15,10 @@ import msgspec
 
 from .. import naming, sites
 from ..causality import Block, Running
-from ..events import Site, Transaction
+from ..events import Late, Site, Transaction
 from ..journal.base import Packed
 from ..payloads import Usual, plain
-from ..recorded import Profile, Receiver, Sent
+from ..recorded import LateRecorded, Profile, Receiver, Sent
 from ..redaction import Redactor
 from .calls import CallEncoder
 from .identity import Identity
@@ -90,6 +90,20 @@ class EmissionEncoder:
             duration_us,
             failed,
             body.encode(),
+        )
+
+    def late(self, event: LateRecorded) -> Late | None:
+        """Return the end of a call that its emission's entry says is running."""
+        call = self._calls.late(event.call, event.receiver, event.sent)
+        if call is None:
+            return None
+        return Late(
+            trace=event.sent.trace.id,
+            at=self._identity.time(event.call.ended),
+            process=self._identity.process(event.thread),
+            emission=self._identity.id(event.sent.number),
+            index=event.call.index,
+            call=call,
         )
 
     def _name(self, profile: Profile) -> None:

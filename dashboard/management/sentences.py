@@ -11,7 +11,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from .. import wording
-from ..events import Bypass, Call, Emission, Entry, Gap, Origin, Outcome, Unknown
+from ..events import Bypass, Call, Emission, Entry, Gap, Late, Origin, Outcome, Unknown
 from .terminal import Part
 
 _SIGNAL_WIDTH = 16
@@ -31,6 +31,9 @@ def sentence(entry: Entry, slow_ms: float) -> Iterator[Part]:
         yield from _bypass(entry, slow_ms)
     elif isinstance(entry, Outcome):
         yield from _outcome(entry)
+    elif isinstance(entry, Late):
+        yield Part(f"{'late end':{_SIGNAL_WIDTH + _TOOK_WIDTH}}  > ", "name")
+        yield from _call(entry.call, slow_ms)
     elif isinstance(entry, Gap):
         yield from _gap(entry)
     else:

@@ -47,7 +47,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from ..events import Entry, Gap, Origin, Unknown
+from ..events import Entry, Gap, Late, Origin, Unknown
 from .lexer import MAX_LENGTH, QuerySyntaxError
 from .nodes import And, Condition, Node, Not, conditions, conjunction, negation, render
 from .parser import MAX_DEPTH, MAX_TERMS, parse_tree
@@ -101,6 +101,8 @@ class Query:
         """
         if isinstance(entry, Gap | Unknown):
             return True
+        if isinstance(entry, Late):
+            return self.matches_everything
         return self._predicate(entry, origin)
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from .. import wording
-from ..events import Bypass, Emission, Entry, Gap, Origin, Outcome, Process
+from ..events import Bypass, Emission, Entry, Gap, Late, Origin, Outcome, Process
 from . import flags
 from .flags import LABELS, Flag, is_slow
 from .lanes import Lane, Path
@@ -85,12 +85,21 @@ class TraceSummary:
             self._add_emission(entry)
         elif isinstance(entry, Origin):
             self._add_origin(entry)
+        elif isinstance(entry, Late):
+            self._add_late(entry)
         elif isinstance(entry, Bypass):
             self._add_bypass(entry)
         elif isinstance(entry, Outcome) and entry.state == "rolled back":
             self.rollbacks += 1
             end = microseconds(entry.at)
             self._lane.mark_rollback(end - int(entry.duration_us), end)
+
+    def _add_late(self, late: Late) -> None:
+        end = microseconds(late.at)
+        self._began(end - int(late.call.duration_us), end)
+        if late.call.outcome == "raised":
+            self.errors += 1
+            self._count_error(late.call.error.name if late.call.error else "raised")
 
     def _add_bypass(self, bypass: Bypass) -> None:
         start = microseconds(bypass.at)

@@ -19,6 +19,7 @@ from .branches import Branch, Leaf, Node, by_start, walk
 from .fates import Fates
 from .flags import Flag
 from .lanes import Span, span
+from .late import settled
 from .loops import Cut
 from .rows import NOTCHES, PALE_PARTS, Row, Rows
 from .summaries import TraceSummary, microseconds, summarise
@@ -329,7 +330,7 @@ def assemble(entries: Iterable[Entry], slow_ms: float = 50.0) -> TraceTree:
     An emission whose cause is not among them becomes a root and is marked an orphan; so does one
     whose chain of causes never reaches a root (which only damaged entries have).
     """
-    held = [entry for entry in entries if not isinstance(entry, Gap)]
+    held = settled(entry for entry in entries if not isinstance(entry, Gap))
     nodes: dict[str, Node] = {}
     for entry in held:
         if isinstance(entry, Emission) and entry.id not in nodes:

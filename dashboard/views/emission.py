@@ -25,6 +25,7 @@ from ..stream.fragments import TREE
 from ..traces import flags, loops
 from ..traces.fates import Fates, flags_of, flags_of_call, stays
 from ..traces.flags import Flag
+from ..traces.late import settled
 from ..traces.rows import bypass_text
 from ..traces.summaries import microseconds
 from .absent import absent
@@ -110,6 +111,7 @@ def inspection(shown: Sent, journal: Journal, nearby: Sequence[Entry] | None = N
     """
     if nearby is None:
         nearby = journal.read_trace(shown.trace, NEARBY) if shown.trace else []
+    shown, nearby = _settled(shown, nearby)
     origin = _origin(nearby)
     fates = Fates(nearby)
     fate = fates.of(shown.transaction)
@@ -129,6 +131,12 @@ def inspection(shown: Sent, journal: Journal, nearby: Sequence[Entry] | None = N
         sheet = "signalscope/inspector_bypass.html"
         return context | {"bypass": shown, "sheet": sheet, "words": bypass_text(shown), "title": "bypass"}
     return context | _of_emission(shown, nearby, fates) | absent(shown, journal)
+
+
+def _settled(shown: Sent, nearby: Sequence[Entry]) -> tuple[Sent, Sequence[Entry]]:
+    known = settled(nearby)
+    whole = (entry for entry in known if isinstance(entry, Emission) and entry.id == shown.id)
+    return next(whole, shown), known
 
 
 def _of_emission(shown: Emission, nearby: Sequence[Entry], fates: Fates) -> dict[str, Any]:
