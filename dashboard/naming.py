@@ -12,7 +12,8 @@ import re
 import sys
 import threading
 import weakref
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from collections.abc import Hashable
+from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from django.apps import AppConfig
@@ -158,6 +159,33 @@ def receiver_source(receiver: Any) -> tuple[str, int] | None:
                 return None
             receiver = call
     return None
+
+
+def receiver_identity(receiver: Any) -> Hashable:
+    """Return what two receivers share when they are the same function: connected twice, or imported twice.
+
+    Functions made by one ``def`` are the same as long as they close over the same objects. The
+    identity is good only while the receivers live.
+    """
+    kind = type(receiver)
+    for _ in range(20):
+        if kind is not FunctionType or "__wrapped__" not in receiver.__dict__:
+            break
+        receiver = receiver.__dict__["__wrapped__"]
+        kind = type(receiver)
+    if kind is MethodType:
+        return "method", id(receiver.__self__), id(receiver.__func__)
+    if kind is not FunctionType:
+        return "object", id(receiver)
+    code = receiver.__code__
+    return "function", code.co_filename, code, tuple(map(_held_by, receiver.__closure__ or ()))
+
+
+def _held_by(cell: CellType) -> int:
+    try:
+        return id(cell.cell_contents)
+    except ValueError:  # nothing was ever assigned to the variable
+        return id(cell)
 
 
 # --- signals ---------------------------------------------------------------------------------

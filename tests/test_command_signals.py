@@ -118,10 +118,11 @@ def test_list_groups_by_signal_and_aligns_order_sender_receiver_place_and_traits
 
     assert header.split("  ")[1].endswith(" registrations")
     assert lines.index(header) < lines.index(first) < lines.index(second)
-    assert int(first.split()[0]) + 1 == int(second.split()[0])
+    places = [line.split()[0].split("/") for line in (first, second)]
+    assert int(places[0][0]) + 1 == int(places[1][0]) == int(places[0][1]) == int(places[1][1])
     assert first.split()[1] == "auth.Group"
     assert f"tests/test_command_signals.py:{ring.__code__.co_firstlineno}" in first
-    assert first.endswith("  weak")
+    assert first.endswith("  weak, sync")
     assert second.endswith("  strong, async, uid=bell\ufffd[31m")
     assert first.index("weak") == second.index("strong")
     assert lines[-1].endswith(" registrations.")
@@ -155,7 +156,10 @@ def test_list_names_what_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr(listing, "registrations", lambda: [gone])
 
-    assert run("list")[:2] == ["app.bell  1 registration", "  -  any sender  (collected)  -  weak, gone"]
+    assert run("list")[:2] == [
+        "app.bell  1 registration",
+        "  -  any sender  (collected)  -  weak, gone, sync",
+    ]
 
 
 def test_list_says_when_urls_cannot_be_imported_and_lists_the_rest(settings: LazySettings) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable, Iterator
+from types import CellType, FunctionType
 from typing import Any
 
 import msgspec
@@ -109,6 +111,147 @@ def test_order_counts_the_receivers_that_a_send_by_that_sender_runs() -> None:
         ("auth.User", 3),
         ("auth.Group", 3),
     ]
+
+
+def test_sync_receivers_come_before_async_ones_as_django_runs_them() -> None:
+    connect(later)
+    connect(ring, sender=User)
+    connect(answer)
+
+    assert [(one.receiver.rpartition(".")[2], one.place_in_order) for one in of_bell()] == [
+        ("later", "2/2"),
+        ("ring", "1/3"),
+        ("answer", "1/2"),
+    ]
+
+
+def test_the_order_is_that_in_which_django_calls_them() -> None:
+    called: list[str] = []
+
+    def first(**kwargs: Any) -> None:
+        called.append("first")
+
+    async def third(**kwargs: Any) -> None:
+        called.append("third")
+
+    def second(**kwargs: Any) -> None:
+        called.append("second")
+
+    connect(first, sender=User)
+    connect(third)
+    connect(second, sender=User)
+    orders = {one.order: one.receiver.rpartition(".")[2] for one in of_bell() if one.sender}
+
+    bell.send(User)
+
+    assert called == ["first", "second", "third"]
+    assert orders == {1: "first", 2: "second"}
+
+
+def test_the_words_for_a_registration_are_the_same_everywhere() -> None:
+    connect(ring, weak=False)
+    connect(later, sender=User)
+    tower = Tower()
+    connect(tower.on_bell)
+    del tower
+    gc.collect()
+
+    assert [(one.listens_to, one.reference, one.mode, one.place_in_order) for one in of_bell()] == [
+        ("any sender", "strong", "sync", "1/1"),
+        ("auth.User", "weak", "async", "2/2"),
+        ("any sender", "weak, gone", "sync", ""),
+    ]
+
+
+# --- one function, connected twice ---------------------------------------------------------------
+
+
+def made(held: object = None) -> Callable[..., None]:
+    def made_inside(**kwargs: Any) -> object:
+        return held
+
+    return made_inside  # type: ignore[return-value]
+
+
+def duplicates() -> list[bool]:
+    return [one.duplicate for one in of_bell()]
+
+
+def test_a_function_connected_under_two_uids_is_a_duplicate() -> None:
+    connect(ring, dispatch_uid="a")
+    connect(ring, dispatch_uid="b")
+    connect(answer)
+
+    assert duplicates() == [True, True, False]
+
+
+def test_a_function_connected_for_all_senders_and_for_one_is_a_duplicate() -> None:
+    connect(ring)
+    connect(ring, sender=User)
+    connect(ring, sender=Group)
+
+    assert duplicates() == [True, True, True]
+
+
+def test_a_function_connected_for_several_senders_is_none() -> None:
+    connect(ring, sender=User)
+    connect(ring, sender=Group)
+
+    assert duplicates() == [False, False]
+
+
+def test_what_a_second_import_would_make_of_a_function_is_a_duplicate() -> None:
+    first, second = made(), made()
+    connect(first, second)
+
+    assert duplicates() == [True, True]
+
+
+def test_functions_that_close_over_different_objects_are_none() -> None:
+    first, second = made("one"), made("other")
+    connect(first, second)
+
+    assert duplicates() == [False, False]
+
+
+def test_methods_of_different_objects_are_none() -> None:
+    one, other = Tower(), Tower()
+    connect(one.on_bell, other.on_bell)
+
+    assert duplicates() == [False, False]
+
+
+def test_a_wrapped_function_is_told_by_what_it_wraps() -> None:
+    def wrap(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def wrapper(**kwargs: Any) -> None:
+            function(**kwargs)
+
+        return wrapper
+
+    first, second, third = wrap(ring), wrap(answer), wrap(ring)
+    connect(first, second, third)
+
+    assert duplicates() == [True, False, True]
+
+
+def test_a_partial_and_an_object_that_is_called_are_their_own() -> None:
+    class Called:
+        def __call__(self, **kwargs: Any) -> None: ...
+
+    first, second, third = functools.partial(ring), functools.partial(ring), Called()
+    connect(first, second, third)
+
+    assert duplicates() == [False, False, False]
+    assert [one.receiver.rpartition(".")[2] for one in of_bell()] == ["ring)", "ring)", "Called"]
+
+
+def test_a_function_whose_variable_is_gone_is_described() -> None:
+    code = made("x").__code__
+    receiver = FunctionType(code, globals(), closure=(CellType(),))
+    connect(receiver)
+
+    assert duplicates() == [False]
 
 
 def test_a_receiver_that_was_held_weakly_and_is_gone_is_listed_as_gone() -> None:

@@ -17,6 +17,7 @@ from django.urls import get_resolver
 
 from .. import wording
 from ..registrations import Registration, registrations, signals
+from ..traces.flags import LABELS
 from .terminal import Part, Terminal
 
 HELP = "List every receiver, by signal: order, sender, place in the source, weak or strong, dispatch_uid."
@@ -67,17 +68,16 @@ def _print_signal(signal: str, group: Sequence[Registration], terminal: Terminal
 
 def _cells(one: Registration) -> tuple[str, str, str, str]:
     place = f"{one.file}:{one.line}" if one.file else "-"
-    return str(one.order or "-"), one.sender or "any sender", one.receiver, place
+    return one.place_in_order or "-", one.listens_to, one.receiver, place
 
 
 def _traits(one: Registration) -> Iterable[Part]:
-    yield Part("weak" if one.weak else "strong")
-    if not one.alive:
-        yield Part(", gone", "warning")
-    if one.is_async:
-        yield Part(", async")
+    yield Part(one.reference, "" if one.alive else "warning")
+    yield Part(f", {one.mode}")
     if one.dispatch_uid is not None:
         yield Part(f", uid={one.dispatch_uid}")
+    if one.duplicate:
+        yield Part(f", {LABELS['duplicate']}", "warning")
 
 
 def _print_silent(names: Sequence[str], terminal: Terminal) -> None:

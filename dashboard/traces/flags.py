@@ -13,6 +13,7 @@ from .. import wording
 from ..events import SIDE_BY_SIDE, Bypass, Call, Emission
 
 LABELS = {
+    "unregistered": "unregistered",
     "error": "error",
     "rolled-back": "rolled back",
     "effect": "effect",
@@ -24,13 +25,15 @@ LABELS = {
     "uncommitted": "uncommitted",
     "mutated": "mutated",
     "dead": "dead",
+    "never-run": "never run",
+    "unrecorded": "not recorded",
     "cancelled": "cancelled",
     "running": "running",
     "async": "async",
 }
 
-_ICONS = {"n+1": "nplus1"}
-_NO_ICON = frozenset({"cancelled", "effect", "running"})
+_ICONS = {"n+1": "nplus1", "never-run": "minus", "unregistered": "x"}
+_NO_ICON = frozenset({"cancelled", "effect", "running", "unrecorded"})
 _MEANINGS = {
     "loop": "the same signal and instance again, inside its own receivers, {0} deep",
     "n+1": "one call ran the same SQL {0} times",
