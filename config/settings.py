@@ -123,6 +123,7 @@ DEMO_WATCH_INIT = os.environ.get("DEMO_WATCH_INIT", "0") == "1"
 SIGNALSCOPE = {
     "JOURNAL": f"sqlite:///{DATA_DIR / 'signalscope.sqlite3'}",
     "SCENARIOS": "demo_app.scenarios.catalogue",
+    "EDITOR": os.environ.get("SIGNALSCOPE_EDITOR"),
 }
 
 if not DEBUG:

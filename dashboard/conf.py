@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 from django.conf import settings as django_settings
 
+from . import editors
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -35,7 +37,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     REDACT: further parts of key names whose values are replaced. SLOW_MS: a call or emission that
     takes this long is slow. ACCESS: dotted path of ``f(user) -> bool``, who may look; empty means
     active staff. SCENARIOS: dotted path of a callable that returns what the live page offers as
-    buttons (objects with ``name``, ``title``, ``look_at`` and ``url``); empty means none.
+    buttons (objects with ``name``, ``title``, ``look_at`` and ``url``); empty means none. EDITOR:
+    where a place in the source leads, the name of an editor or the template of a URL; ``None`` means
+    nowhere.
     """
 
     ENABLED: bool = True
@@ -49,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     SLOW_MS: Seconds = 50.0
     ACCESS: str = ""
     SCENARIOS: str = ""
+    EDITOR: str | None = None
 
 
 class Problem(NamedTuple):
@@ -120,6 +125,9 @@ def _read(given: Any) -> tuple[Settings, tuple[Problem, ...]]:
     values["JOURNAL"], problem = _journal_url(values.get("JOURNAL", ""))
     if problem:
         found.append(problem)
+    fault = editors.problem(values.get("EDITOR") or "")
+    if fault:
+        found.append(_no_editor(values.pop("EDITOR"), fault))
     if not values.get("IGNORE_PATHS"):
         values["IGNORE_PATHS"] = _file_paths()
     return Settings(**values), tuple(found)
@@ -135,6 +143,15 @@ def _journal_url(configured: str) -> tuple[str, Problem | None]:
         "JOURNAL",
         f"SIGNALSCOPE['JOURNAL'] has the value {url!r}, which is no journal's URL.",
         "Write sqlite:///relative/path or sqlite:////absolute/path.",
+    )
+
+
+def _no_editor(seen: str, fault: str) -> Problem:
+    return Problem(
+        "EDITOR",
+        f"SIGNALSCOPE['EDITOR'] has the value {seen!r}, which {fault}.",
+        f"Name one of {', '.join(editors.KNOWN)}, or write the editor's URL with {{file}} and {{line}}, "
+        "such as 'editor://open?file={file}&line={line}'.",
     )
 
 

@@ -6,6 +6,7 @@ so that nothing of the app is kept alive.
 
 from __future__ import annotations
 
+import functools
 import sys
 import sysconfig
 from contextvars import ContextVar
@@ -124,7 +125,28 @@ def raised_at(traceback: TracebackType | None) -> list[Place]:
 def shown(filename: str) -> str:
     """Return the file as a reader knows it: relative to the import path that holds it."""
     best = ""
-    for root in (*_LIBRARIES, *sys.path, str(Path.cwd())):
+    for root in _roots():
         if len(root) > len(best) and filename.startswith(root.rstrip("/") + "/"):
             best = root.rstrip("/")
     return filename[len(best) + 1 :] if best else filename
+
+
+@functools.lru_cache(maxsize=4096)
+def found(shown_file: str) -> str:
+    """Return the absolute path of a file that ``shown`` has named; empty when this host has none such."""
+    path = Path(shown_file)
+    if ".." in path.parts:
+        return ""
+    candidates = [path] if path.is_absolute() else [Path(root) / path for root in reversed(_roots())]
+    return next((str(one) for one in candidates if _is_file(one)), "")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_absolute() and path.is_file()
+    except (OSError, ValueError):  # a name too long, or with a null: no file has it
+        return False
+
+
+def _roots() -> list[str]:
+    return [*_LIBRARIES, *reversed(sys.path), str(Path.cwd())]

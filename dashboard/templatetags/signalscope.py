@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from .. import access, wording
+from .. import access, conf, editors, sites, wording
 from ..query import parse
 from ..stream import fragments
 from ..traces.flags import Flag
@@ -109,6 +109,28 @@ def _badge(flag: Flag) -> SafeString:
     return format_html(
         '<span class="badge" data-flag="{}" title="{}">{}{}</span>', flag.name, flag.title, drawn, flag.label
     )
+
+
+@register.simple_tag
+def place(file: str, line: int, style: str = "place", *, short: bool = False) -> SafeString:
+    """Return a place in the source, as a link into ``SIGNALSCOPE["EDITOR"]`` where that can open it.
+
+    ``short`` leaves the folders out, which the title still has; ``style`` is the element's class.
+    """
+    whole = f"{file}:{line}" if line else file
+    text = wording.basename(whole) if short else whole
+    href = _in_editor(file, line)
+    if not href:
+        return format_html('<span class="{}" title="{}">{}</span>', style, whole, text)
+    return format_html(
+        '<a class="{}" href="{}" title="{}: open in the editor" data-editor>{}</a>', style, href, whole, text
+    )
+
+
+def _in_editor(file: str, line: int) -> str:
+    setting = conf.get().EDITOR
+    path = sites.found(file) if setting and file else ""
+    return editors.address(setting or "", path, max(line, 1)) if path else ""
 
 
 @register.simple_tag
