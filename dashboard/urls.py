@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import emission, export, graph, live, trace
+from .views import emission, export, graph, live, receivers, trace
 
 app_name = "signalscope"
 
@@ -14,4 +14,6 @@ urlpatterns = [
     path("emissions/<str:id>/", emission.emission, name="emission"),
     path("graph/", graph.graph, name="graph"),
     path("graph/nodes/<str:id>/", graph.node, name="node"),
+    path("receivers/", receivers.roster, name="receivers"),
+    path("receivers/<str:key>/", receivers.receiver, name="receiver"),
 ]

@@ -46,6 +46,20 @@ def took(us: float) -> Took:
     return Took(f"{us / HOUR:.1f}", "h")
 
 
+def milliseconds(us: float) -> str:
+    """Return a duration for a column whose heading says ms, rounded as ``took`` does."""
+    if us < 50:
+        return "<0.1" if us > 0 else "0.0"
+    return f"{us / MILLISECOND:.1f}" if us < 99_950 else f"{us / MILLISECOND:,.0f}"
+
+
+def per_second(rate: float) -> str:
+    """Return a rate for a column whose heading says *per s*."""
+    if rate < 0.05:
+        return "<0.1" if rate > 0 else "0.0"
+    return f"{rate:.1f}" if rate < 9.95 else f"{rate:,.0f}"
+
+
 def offset(us: float) -> str:
     """Return the time since a trace began: ms, with a unit only where it is another one."""
     if abs(us) < 10 * SECOND:
@@ -70,6 +84,17 @@ def _local(at: datetime) -> datetime:
     return timezone.localtime(at, timezone.get_default_timezone())
 
 
+def ago(at: datetime, now: datetime) -> str:
+    """Return how long ago a moment was: ``now``, ``2 s ago``, ``3 m ago``, ``5 h ago``, ``2 d ago``."""
+    seconds = int((now - at).total_seconds())
+    if seconds < 1:
+        return "now"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size:,} {unit} ago"
+    return f"{seconds} s ago"
+
+
 def count(number: int) -> str:
     """Return a whole number with a comma for every thousand."""
     return f"{number:,}"
@@ -83,6 +108,15 @@ def many(number: int, one: str, more: str = "") -> str:
 def short(dotted: str) -> str:
     """Return the last part of a dotted name."""
     return dotted.rpartition(".")[2]
+
+
+def called(receiver: str) -> str:
+    """Return a receiver's own name: ``make_thumbnail``, ``PostFeed.on_save``, ``partial(notify)``."""
+    if receiver.startswith("partial(") and receiver.endswith(")"):
+        return f"partial({called(receiver[8:-1])})"
+    owner, _, name = receiver.rpartition(".")
+    owner = short(owner)
+    return f"{owner}.{name}" if owner[:1].isupper() else name
 
 
 def sender(label: str | None) -> str:

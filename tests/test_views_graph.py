@@ -306,7 +306,7 @@ def test_the_sheet_shows_registration_and_source_of_a_registered_receiver(journa
     finally:
         signalled.disconnect(listens, dispatch_uid="sheet")
 
-    assert "all senders" in sheet
+    assert "any sender" in sheet
     assert "<dd>sheet</dd>" in sheet
     assert re.search(r"tests/test_views_graph\.py:\d+", sheet)
     assert '<span class="kw">def</span> <span class="fn">listens</span>' in sheet

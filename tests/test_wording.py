@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
 from dashboard import wording
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "now"), (0.4, "now"), (2.9, "2 s ago"), (60, "1 m ago"), (7_199, "1 h ago"), (900_000, "10 d ago")],
+)
+def test_the_time_since_a_moment_has_one_unit(seconds: float, text: str) -> None:
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    assert wording.ago(now - timedelta(seconds=seconds), now) == text
+
+
+@pytest.mark.parametrize(
+    ("us", "text"),
+    [(0, "0.0"), (30, "<0.1"), (1_940, "1.9"), (99_960, "100"), (12_345_678, "12,346")],
+)
+def test_a_column_of_milliseconds_rounds_as_a_duration_does(us: float, text: str) -> None:
+    assert wording.milliseconds(us) == text
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"), [(0, "0.0"), (0.01, "<0.1"), (0.5, "0.5"), (9.96, "10"), (1_234.5, "1,234")]
+)
+def test_a_column_of_rates_has_one_decimal_below_ten(rate: float, text: str) -> None:
+    assert wording.per_second(rate) == text
+
+
+@pytest.mark.parametrize(
+    ("receiver", "name"),
+    [
+        ("demo_app.receivers.make_thumbnail", "make_thumbnail"),
+        ("demo_app.feeds.PostFeed.on_save", "PostFeed.on_save"),
+        ("demo_app.feeds.PostFeed", "PostFeed"),
+        ("partial(demo_app.mail.notify)", "partial(notify)"),
+        ("demo_app.apps.<lambda>", "<lambda>"),
+        ("demo_app.make.<locals>.inner", "inner"),
+        ("(collected)", "(collected)"),
+    ],
+)
+def test_a_receiver_is_called_by_its_own_name(receiver: str, name: str) -> None:
+    assert wording.called(receiver) == name
 
 
 @pytest.mark.parametrize(

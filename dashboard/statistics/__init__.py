@@ -3,19 +3,25 @@
 Comes in: entries. Goes out: ``Statistics`` for a page (``collect``), pulses for a live one.
 """
 
+from .calls import CallFigures, Ran, Stray, calls_of, is_vague
 from .collect import Key, Statistics, collect, orphans
 from .figures import Figures, Histogram, Sample
 from .origins import origin_label, route_of
 from .pulses import Pulses, pulse_key
 
 __all__ = [
+    "CallFigures",
     "Figures",
     "Histogram",
     "Key",
     "Pulses",
+    "Ran",
     "Sample",
     "Statistics",
+    "Stray",
+    "calls_of",
     "collect",
+    "is_vague",
     "origin_label",
     "orphans",
     "pulse_key",

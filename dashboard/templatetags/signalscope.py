@@ -22,8 +22,12 @@ from ..traces.rows import Row
 
 register = Library()
 
+register.filter("ago", wording.ago)
+register.filter("called", wording.called)
 register.filter("clock", wording.clock)
 register.filter("exact", wording.exact)
+register.filter("milliseconds", wording.milliseconds)
+register.filter("per_second", wording.per_second)
 register.filter("offset", wording.offset)
 register.filter("count", wording.count)
 register.filter("short", wording.short)

@@ -49,6 +49,7 @@ def page(
         "journal_error": context.get("journal_error") or error or health.error,
         "readouts": readouts.readouts(seq=extent.newest, dropped=health.dropped),
         "scenarios": scenarios(),
+        "editor": bool(conf.get().EDITOR),
         "quiet_socket": fragments.socket_url(fragments.NONE, ""),
         "token": notices.token(head, ""),
     }

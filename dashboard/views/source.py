@@ -37,9 +37,12 @@ class Source(NamedTuple):
     cut: bool = False
 
 
-def source_of(receiver: str) -> Source | None:
-    """Return the source of the receiver registered under this name, if Python code is there."""
-    held = _registered(receiver)
+def source_of(receiver: str, line: int = 0) -> Source | None:
+    """Return the source of the receiver registered under this name, if Python code is there.
+
+    ``line`` tells receivers of one name apart: lambdas, functions that a function makes.
+    """
+    held = _registered(receiver, line)
     place = naming.receiver_source(held) if held is not None else None
     if place is None:
         return None
@@ -59,10 +62,14 @@ def source_of(receiver: str) -> Source | None:
     )
 
 
-def _registered(name: str) -> Callable[..., Any] | None:
+def _registered(name: str, line: int) -> Callable[..., Any] | None:
     for signal in dispatcher.known_signals():
         for one in dispatcher.connected(signal):
-            if one.receiver is not None and naming.receiver_name(one.receiver) == name:
+            if (
+                one.receiver is not None
+                and naming.receiver_name(one.receiver) == name
+                and (not line or naming.receiver_location(one.receiver)[1] == line)
+            ):
                 return one.receiver
     return None
 

@@ -30,24 +30,39 @@ class Stretch(NamedTuple):
     error: str = ""
 
 
-def measure(seconds: float | None, now: datetime, registered: Iterable[Registration]) -> Stretch:
-    """Return the figures of the last ``seconds``, or of all that is held when ``None``.
+class Read(NamedTuple):
+    """The entries of a window, newest first; ``length_s`` is the time that rates are relative to."""
 
-    At most the newest ``MOST_ENTRIES`` are read. Rates are relative to the window, or to the time
-    since the oldest entry where it is not (or not wholly) read.
-    """
+    entries: list[Entry]
+    length_s: float
+    since: datetime | None
+    cut: bool
+
+
+def measure(seconds: float | None, now: datetime, registered: Iterable[Registration]) -> Stretch:
+    """Return the figures of the last ``seconds``, or of all that is held when ``None``."""
     try:
         journal = pipeline.journal()
-        entries, cut = _read(journal, None if seconds is None else now - timedelta(seconds=seconds))
+        entries, length, oldest, cut = read(journal, seconds, now)
         known = _origins_of(journal, orphans(entries))
     except JournalError as error:
         return Stretch(Statistics(seconds or 1.0), None, error=str(error))
+    for_all = {(one.signal, one.receiver) for one in registered if one.sender is None}
+    return Stretch(collect(entries, length, for_all, known), oldest, cut)
+
+
+def read(journal: Journal, seconds: float | None, now: datetime) -> Read:
+    """Return the newest entries of the last ``seconds`` (``None``: of all), at most ``MOST_ENTRIES``.
+
+    Rates are relative to the window, or to the time since the oldest entry where it is not (or not
+    wholly) read. May raise ``JournalError``.
+    """
+    entries, cut = _read(journal, None if seconds is None else now - timedelta(seconds=seconds))
     oldest = min((entry.at for entry in entries), default=None)
     length = seconds
     if length is None or cut:
         length = max((now - oldest).total_seconds(), 1.0) if oldest else 1.0
-    for_all = {(one.signal, one.receiver) for one in registered if one.sender is None}
-    return Stretch(collect(entries, length, for_all, known), oldest, cut)
+    return Read(entries, length, oldest, cut)
 
 
 def _read(journal: Journal, since: datetime | None) -> tuple[list[Entry], bool]:

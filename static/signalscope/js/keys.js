@@ -3,7 +3,8 @@
 import { act } from "./actions.js";
 
 const GO_MS = 900;
-const PAGES = { l: "Live", g: "Graph" };
+const PAGES = { l: "Live", g: "Graph", r: "Receivers" };
+const EDITOR = "a[data-editor]";
 const live = document.getElementById("stream") ? import("./rows.js") : null;
 
 let wentAt = -Infinity;
@@ -11,9 +12,16 @@ let wentAt = -Infinity;
 const press = (selector) => document.querySelector(selector)?.click();
 const rows = (use) => live?.then(use);
 
+/** Open the place in the source that the reader is at: of the row with the focus, else of what is selected. */
+function edit() {
+  const near = document.activeElement?.closest("tr, .row")?.querySelector(EDITOR);
+  (near ?? document.querySelector(`.row.is-selected ${EDITOR}, #inspector ${EDITOR}, #node ${EDITOR}`))?.click();
+}
+
 const everywhere = {
   "?": () => document.getElementById("keys")?.showModal(),
   g: (event) => { wentAt = event.timeStamp; },
+  e: edit,
 };
 
 const onLive = {
