@@ -22,7 +22,7 @@ from django.template.backends.django import DjangoTemplates
 from django.urls import Resolver404, get_script_prefix, resolve, reverse
 from django.utils.module_loading import import_string
 
-from . import access, conf
+from . import access, addresses, conf
 
 NOT_A_DICT = "signalscope.E001"
 UNKNOWN_KEY = "signalscope.E002"
@@ -31,6 +31,7 @@ ACCESS_UNUSABLE = "signalscope.E004"
 SCENARIOS_UNUSABLE = "signalscope.E005"
 HTMX_APP_MISSING = "signalscope.E006"
 TEMPLATES_MISSING = "signalscope.E007"
+REDIS_MISSING = "signalscope.E008"
 NO_ASGI_APPLICATION = "signalscope.W001"
 NO_CHANNELS = "signalscope.W002"
 NO_STATICFILES = "signalscope.W003"
@@ -198,8 +199,14 @@ def check_live(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) ->
 
 
 def check_journal(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Return a warning when this process cannot write the journal's file."""
-    file = Path(conf.get().JOURNAL.removeprefix("sqlite:///")).absolute()
+    """Return a warning when this process cannot write the journal's file, an error when it has no client.
+
+    A Redis server is not asked: a build that checks the project has none. The page says what it answers.
+    """
+    address = addresses.parse(conf.get().JOURNAL)
+    if isinstance(address, addresses.RedisAddress):
+        return [*_redis_client()]
+    file = Path(address.path).absolute()
     folder = file.parent
     if not folder.is_dir():
         problem = f"the folder {str(folder)!r} does not exist"
@@ -216,6 +223,16 @@ def check_journal(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any)
             id=JOURNAL_NOT_WRITABLE,
         )
     ]
+
+
+def _redis_client() -> Messages:
+    if find_spec("redis") is None:
+        yield checks.Error(
+            f"SIGNALSCOPE['JOURNAL'] is {addresses.shown(conf.get().JOURNAL)!r}, and Redis' client library "
+            "'redis' is not installed, so nothing is kept.",
+            'Install it: pip install "redis>=5,<9". Or keep the journal in a file: sqlite:///path.',
+            id=REDIS_MISSING,
+        )
 
 
 def check_access(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -11,17 +11,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings as django_settings
 
-from . import editors
+from . import addresses, editors
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
-
-JOURNAL_SCHEMES = ("sqlite",)
 
 _CONSTRUCTORS = ("django.db.models.signals.pre_init", "django.db.models.signals.post_init")
 
@@ -100,7 +97,13 @@ def _current() -> tuple[Settings, tuple[Problem, ...]]:
 def _read(given: Any) -> tuple[Settings, tuple[Problem, ...]]:
     found: list[Problem] = []
     if not isinstance(given, dict):
-        found.append(Problem("", f"SIGNALSCOPE is {given!r}, not a dict.", "Write SIGNALSCOPE = {...}."))
+        found.append(
+            Problem(
+                "",
+                f"SIGNALSCOPE is {addresses.shown(repr(given))}, not a dict.",
+                "Write SIGNALSCOPE = {...}.",
+            )
+        )
         given = {}
     fields = {field.name: field for field in msgspec.structs.fields(Settings)}
     values: dict[str, Any] = {}
@@ -118,7 +121,7 @@ def _read(given: Any) -> tuple[Settings, tuple[Problem, ...]]:
             found.append(
                 Problem(
                     key,
-                    f"SIGNALSCOPE[{key!r}] has the value {value!r}: {error}.",
+                    f"SIGNALSCOPE[{key!r}] has the value {addresses.shown(repr(value))}: {error}.",
                     f"Give it a value like its default, {default!r}.",
                 )
             )
@@ -136,14 +139,15 @@ def _read(given: Any) -> tuple[Settings, tuple[Problem, ...]]:
 def _journal_url(configured: str) -> tuple[str, Problem | None]:
     default = f"sqlite:///{_base_dir() / 'signalscope.sqlite3'}"
     url = os.environ.get("SIGNALSCOPE_JOURNAL") or configured or default
-    scheme = urlsplit(url).scheme
-    if scheme in JOURNAL_SCHEMES and url.startswith(f"{scheme}:///") and len(url) > len(scheme) + 4:
-        return url, None
-    return default, Problem(
-        "JOURNAL",
-        f"SIGNALSCOPE['JOURNAL'] has the value {url!r}, which is no journal's URL.",
-        "Write sqlite:///relative/path or sqlite:////absolute/path.",
-    )
+    try:
+        addresses.parse(url)
+    except addresses.AddressError as error:
+        return default, Problem(
+            "JOURNAL",
+            f"SIGNALSCOPE['JOURNAL'] has the value {addresses.shown(url)!r}: {error}.",
+            addresses.REMEDY,
+        )
+    return url, None
 
 
 def _no_editor(seen: str, fault: str) -> Problem:

@@ -27,6 +27,10 @@ PAGE = 250
 """How many entries are read at once: decoding more would keep the GIL from the app for too long."""
 
 PAUSE_S = 0.0002
+
+WAIT_S = 0.25
+"""How long a journal that can wait is let wait for news: ending has to wait for it, and nothing else."""
+
 RETRY_FIRST_S = 0.1
 RETRY_LONGEST_S = 2.0
 REPLACED_LIMIT = 5
@@ -186,7 +190,7 @@ class Tail:
         with self._running, suppressed():
             while not ending.wait(wait_s):
                 try:
-                    stale = self._journal.changed() or stale
+                    stale = self._journal.changed(0.0 if stale else WAIT_S) or stale
                     if stale:
                         self._follow(ending)
                     stale = False

@@ -6,6 +6,7 @@ temporary folder.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import dashboard
 from dashboard.stream import fragments
 
 from .hearing import Heard, hearing
+from .redis_server import RedisServer
 
 METHODS = ("send", "send_robust", "asend", "asend_robust")
 IGNORED = (signals.pre_init, signals.post_init)
@@ -68,6 +70,20 @@ def files(settings: LazySettings, tmp_path: Path) -> None:
     """Put uploads in the test's own folder, and serve static files from where they stand."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Return a Redis server that the tests share: each uses keys of its own, and disturbs nobody."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """Where a journal in Redis is: no keys yet, and nobody else's."""
+    return f"{redis_server.url}?prefix=test-{uuid.uuid4().hex}"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What every journal must do. A new journal joins by adding its opener to ``OPENERS``.
+"""What every journal must do. A new journal joins by adding the fixture of its URL to ``OPENERS``.
 
 Comes in: a journal's opener. Goes out: the contract of ``dashboard.journal.base``, as tests.
 """
@@ -23,17 +23,18 @@ from .samples import NOON, TRACE, admin_add, boom, call, emission, origin
 Opener = Callable[[], Journal]
 
 
-def sqlite_url(folder: Path) -> str:
-    return f"sqlite:///{folder / 'journal.sqlite3'}"
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'journal.sqlite3'}"
 
 
-OPENERS = {"sqlite": sqlite_url}
+OPENERS = ["sqlite_url", "redis_url"]
 
 
-@pytest.fixture(params=[*OPENERS])
-def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+@pytest.fixture(params=OPENERS)
+def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Return what opens the same journal again and again, as processes do."""
-    url = OPENERS[request.param](tmp_path)
+    url = request.getfixturevalue(request.param)
     opened: list[Journal] = []
 
     def open_one() -> Journal:

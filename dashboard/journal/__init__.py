@@ -5,24 +5,26 @@ Comes in: a journal's URL. Goes out: the journal that keeps its entries there.
 
 from __future__ import annotations
 
+from ..addresses import REMEDY, AddressError, SqliteAddress, parse, shown
 from .base import Cursor, Extent, Journal, JournalError, Packed, pack
 from .sqlite import SqliteJournal
 
 __all__ = ["Cursor", "Extent", "Journal", "JournalError", "Packed", "open_journal", "pack"]
 
-_PREFIX = "sqlite:///"
-
 
 def open_journal(url: str) -> Journal:
     """Return the journal at ``url``; nothing is opened or made before its first use.
 
-    ``sqlite:///relative/path`` or ``sqlite:////absolute/path``. Raises ``JournalError`` for any
-    other URL.
+    ``sqlite:///path``, ``redis://host:port/db``, ``rediss://…`` or ``unix:///path``: docs/settings.md.
+    Raises ``JournalError`` for any other URL, and for Redis where its client library is missing.
     """
-    path = url.removeprefix(_PREFIX)
-    if path == url or path in ("", ":memory:"):
-        raise JournalError(
-            f"The journal's URL names no journal: {url!r}. "
-            "Write sqlite:///relative/path or sqlite:////absolute/path: a file, which processes can share."
-        )
-    return SqliteJournal(path, url)
+    try:
+        address = parse(url)
+    except AddressError as error:
+        raise JournalError(f"The journal's URL names no journal: {shown(url)!r}: {error}. {REMEDY}") from None
+    if isinstance(address, SqliteAddress):
+        return SqliteJournal(address.path, url)
+    # Only here: a process that keeps its journal in a file loads no client library.
+    from .redis import RedisJournal
+
+    return RedisJournal(address, url)

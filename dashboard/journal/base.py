@@ -169,11 +169,12 @@ class Journal(ABC):
         """Return the emission with this id, or ``None`` when it is not (or no longer) held."""
 
     @abstractmethod
-    def changed(self) -> bool:
+    def changed(self, wait_s: float = 0.0) -> bool:
         """Return whether anything may have been stored since this method was last called.
 
-        Cheap enough to ask every 50 ms. Each caller that wants its own answer makes its own
-        journal object.
+        Cheap enough to ask every 50 ms. A journal that can wait for a change without asking waits for
+        at most ``wait_s`` seconds; one that cannot answers at once. Each caller that wants its own
+        answer makes its own journal object.
         """
 
     @abstractmethod

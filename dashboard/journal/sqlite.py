@@ -207,8 +207,8 @@ class SqliteJournal(Journal):
         entries.sort(key=lambda entry: entry.seq, reverse=newest_first)
         return entries
 
-    def changed(self) -> bool:
-        """Return whether anything may have been stored since this method was last called.
+    def changed(self, wait_s: float = 0.0) -> bool:
+        """Return whether anything may have been stored since this method was last called, at once.
 
         ``PRAGMA data_version`` and the file's identity: about 10 µs.
         """
