@@ -76,15 +76,14 @@ def parse(url: str) -> SqliteAddress | RedisAddress:
 
 def _redis(url: str) -> RedisAddress:
     parts, port = _split(url)
+    known = _OPTIONS | _OPTIONS_OF[parts.scheme]
     values: dict[str, Any] = {}
-    tls: dict[str, Any] = {}
     for name, text in parse_qsl(parts.query, keep_blank_values=True):
-        option = _TLS_OPTIONS if name in _TLS_OPTIONS and parts.scheme == "rediss" else _OPTIONS
-        if name not in option:
-            known = ", ".join((*_OPTIONS, *(_TLS_OPTIONS if parts.scheme == "rediss" else ())))
-            raise AddressError(f"the option {name!r} is unknown, known are {known}")
-        key, convert = option[name]
-        (tls if option is _TLS_OPTIONS else values)[key] = convert(text)
+        if name not in known:
+            raise AddressError(f"the option {name!r} is unknown, known are {', '.join(known)}")
+        key, convert = known[name]
+        values[key] = convert(text)
+    tls = {key: values.pop(key) for key in [*values] if key.startswith("ssl_")}
     if parts.scheme == "unix":
         values["socket"] = unquote(parts.path)
         if not parts.path.strip("/"):
@@ -154,15 +153,16 @@ def _file(text: str) -> str:
     return text
 
 
-_OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "db": ("db", _database),
-    "prefix": ("prefix", _prefix),
-    "timeout": ("timeout_s", _seconds),
-}
-_TLS_OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "ssl_ca_certs": ("ssl_ca_certs", _file),
-    "ssl_certfile": ("ssl_certfile", _file),
-    "ssl_keyfile": ("ssl_keyfile", _file),
-    "ssl_cert_reqs": ("ssl_cert_reqs", _requirement),
-    "ssl_check_hostname": ("ssl_check_hostname", _switch),
+_Options = dict[str, tuple[str, Callable[[str], Any]]]
+_OPTIONS: _Options = {"prefix": ("prefix", _prefix), "timeout": ("timeout_s", _seconds)}
+_OPTIONS_OF: dict[str, _Options] = {
+    "redis": {},
+    "rediss": {
+        "ssl_ca_certs": ("ssl_ca_certs", _file),
+        "ssl_certfile": ("ssl_certfile", _file),
+        "ssl_keyfile": ("ssl_keyfile", _file),
+        "ssl_cert_reqs": ("ssl_cert_reqs", _requirement),
+        "ssl_check_hostname": ("ssl_check_hostname", _switch),
+    },
+    "unix": {"db": ("db", _database)},
 }

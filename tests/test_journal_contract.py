@@ -5,6 +5,7 @@ Comes in: a journal's opener. Goes out: the contract of ``dashboard.journal.base
 
 from __future__ import annotations
 
+import random
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -291,6 +292,40 @@ def test_one_journal_serves_several_threads_at_once(journal: Journal) -> None:
         thread.join()
     assert errors == []
     assert journal.extent() == Extent(1, 120, 120)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_any_sequence_of_acts_leaves_what_a_list_would_hold(opener: Opener, seed: int) -> None:
+    chance = random.Random(seed)
+    one, other = opener(), opener()
+    held: list[Entry] = []
+    newest = 0
+    for _ in range(60):
+        batch: list[Entry] = []
+        for newest in range(newest + 1, newest + 1 + chance.choice([1, 2, 40, 300])):  # noqa: B020
+            trace, pk = chance.choice("abcdef"), chance.choice("123")
+            batch.append(emission(f"e{newest}", trace=trace, instance=Instance(pk=pk), seq=newest))
+        assert chance.choice([one, other]).append(batch) == newest
+        held += batch
+        keep, chunk = chance.choice([10_000, 500, 77]), chance.choice([13, 128, 900])
+        deleted = one.prune(keep, chunk=chunk)
+        assert deleted == min(max(0, len(held) - keep), chunk)
+        del held[:deleted]
+
+        journal = chance.choice([one, other])
+        point, limit = chance.randrange(newest + 5), chance.choice([1, 7, 130, 1_000])
+        earlier = [entry for entry in reversed(held) if entry.seq < point]
+        assert journal.extent() == Extent(held[0].seq, newest, len(held))
+        assert seqs(journal.read(point, limit)) == seqs([e for e in held if e.seq > point][:limit])
+        assert seqs(journal.read_back(point, limit)) == seqs(earlier[:limit])
+        assert seqs(journal.read_back(None, limit)) == seqs(held[::-1][:limit])
+        assert seqs(journal.read_kind("emission", point, limit)) == seqs(earlier[:limit])
+        of_trace = [entry for entry in held if entry.trace == "a" and entry.seq > point]
+        assert seqs(journal.read_trace("a", limit, after=point)) == seqs(of_trace[:limit])
+        of_object = [e for e in earlier if isinstance(e, Emission) and e.instance and e.instance.pk == "2"]
+        assert seqs(journal.read_object("demo_app.Post", "2", point, limit)) == seqs(of_object[:limit])
+        found = journal.find_emission(f"e{max(1, point)}")
+        assert (found.seq if found else None) == next((e.seq for e in held if e.seq == max(1, point)), None)
 
 
 def test_closing_twice_is_fine_and_a_closed_journal_says_so(journal: Journal) -> None:

@@ -26,8 +26,8 @@ means unpacking its chunk."""
 BYTES = 262_144
 """How many bytes of JSON a chunk holds at most, unless one entry alone is larger."""
 
-TERM = 8
-"""How many bytes a term has."""
+SHARD = 4
+"""How many hexadecimal digits a term begins with; six bytes follow."""
 
 _LEVEL = 1
 _RAW = -15  # without header and checksum: https://docs.python.org/3/library/zlib.html#zlib.compressobj
@@ -52,12 +52,13 @@ class Row(NamedTuple):
 
 
 def term(kind: str, *values: str) -> bytes:
-    """Return what stands for these values in the index: 8 bytes, so two of 2³² may be the same.
+    """Return what stands for these values in the index: made of 64 bits, so two may be the same.
 
     Whoever looks a term up compares the rows he finds with what he looks for.
     """
     text = "\x00".join((kind, *values))
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=TERM).digest()
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return digest[:2].hex().encode() + digest[2:]
 
 
 def cut(batch: Sequence[Packed]) -> Iterator[Chunk]:

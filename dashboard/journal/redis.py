@@ -21,7 +21,7 @@ from ..addresses import RedisAddress, shown
 from ..events import Emission, Entry, Gap, Process
 from . import redis_scripts
 from .base import Cursor, Extent, Journal, JournalError, Packed, pack, unpack
-from .chunks import Chunk, Row, cut, rows, term
+from .chunks import SHARD, Chunk, Row, cut, rows, term
 from .redis_link import RedisLink
 from .redis_receipts import LIVES_S, Receipts
 
@@ -222,9 +222,9 @@ class RedisJournal(Journal):
 
     def _places(self, wanted: bytes, low: int, high: int) -> tuple[str, bytes, bytes]:
         """Return the index's key for a term, and the range in it of chunks from id ``low`` to ``high``."""
-        key = f"{self._index}{wanted[:2].hex()}"
+        key = f"{self._index}{wanted[:SHARD].decode()}"
         first, last = (min(seq, _LARGEST).to_bytes(6, "big") for seq in (low, high))
-        return key, b"[" + wanted[2:] + first, b"[" + wanted[2:] + last
+        return key, b"[" + wanted[SHARD:] + first, b"[" + wanted[SHARD:] + last
 
     def _rows_of(self, places: Iterable[int]) -> list[Row]:
         """Return the rows of these chunks that are not pruned, oldest first."""

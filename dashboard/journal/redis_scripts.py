@@ -11,7 +11,7 @@ The keys, all in one hash slot (https://redis.io/docs/latest/operate/oss_and_sta
 - ``meta``: a hash of ``layout``, ``epoch``, ``seq`` (the newest) and ``floor`` (the newest pruned one).
 - ``index:<4 hex digits>``: 65,536 sorted sets, all scores 0, of 12 bytes each: six of a term and six of
   a chunk's id. So small, Redis keeps them as listpacks, 17 bytes a member, and in the order of bytes,
-  which is by term and then by seq (``ZRANGEBYLEX``). The other two bytes of the term are the key.
+  which is by term and then by seq (``ZRANGEBYLEX``). The first four digits of the term are the key's.
 - ``writer:<token>``: the number of the last batch that one process stored, and its seq.
 
 Redis runs what a script changes as one transaction, in the append-only file too. The first command that
@@ -32,11 +32,8 @@ local function fields(element)
     return found, tonumber(string.match(element[1], '^%d+'))
 end
 local function each_term(index, terms, seq, act)
-    local place = struct.pack('>I6', seq)
-    for i = 1, #terms, 8 do
-        local a, b = string.byte(terms, i, i + 1)
-        act(string.format('%s%02x%02x', index, a, b), string.sub(terms, i + 2, i + 7) .. place)
-    end
+    local place, sub = struct.pack('>I6', seq), string.sub
+    for i = 1, #terms, 10 do act(index .. sub(terms, i, i + 3), sub(terms, i + 4, i + 9) .. place) end
 end
 local function now_us()
     local time = redis.call('TIME')
@@ -48,11 +45,15 @@ local function state(meta, layout)
     local other = found[4] and found[4] ~= layout and found[4] or nil
     return found[1], tonumber(found[2] or 0), tonumber(found[3] or 0), other
 end
--- Where a journal without an epoch begins. A stream that outlived the hash (eviction, an unlucky DEL)
--- refuses ids that are not above its own.
+-- The seq and the floor of a journal without an epoch. A stream that outlived the hash (eviction, an
+-- unlucky DEL) holds entries, and refuses ids that are not above its own.
 local function beginning(stream)
-    local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
-    return last[1] and tonumber(string.match(last[1][1], '^%d+')) or 0
+    local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+    if not oldest then return 0, 0 end
+    local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+    local chunk, last = fields(oldest)
+    local _, seq = fields(newest)
+    return seq, last - tonumber(chunk.n)
 end
 local function save(meta, layout, epoch, seq, floor)
     redis.call('HSET', meta, 'layout', layout, 'epoch', epoch, 'seq', whole(seq), 'floor', whole(floor))
@@ -68,8 +69,8 @@ local stream, meta, layout, fresh = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local epoch, seq, floor, other = state(meta, layout)
 if other then return {'layout', other} end
 if not epoch then
-    epoch, seq = fresh, beginning(stream)
-    floor = seq
+    epoch = fresh
+    seq, floor = beginning(stream)
     save(meta, layout, epoch, seq, floor)
 end
 return {'here', epoch, whole(seq), whole(floor)}
@@ -105,18 +106,16 @@ if epoch and number <= here then
     return {'stored', epoch, whole(newest), whole(floor)}
 end
 
-if not epoch then
-    seq = beginning(stream)
-    floor = seq
-end
+if not epoch then seq, floor = beginning(stream) end
 if not epoch or (renew and epoch == known) then epoch = fresh end
 
-local stored_at = struct.pack('>d', now_us())
+local stored_at, call = struct.pack('>d', now_us()), redis.call
 for i = 9, #ARGV, 4 do
     seq = seq + tonumber(ARGV[i])
     redis.call('XADD', stream, whole(seq) .. '-0', 'n', ARGV[i], 'b', ARGV[i + 1], 't', ARGV[i + 2],
         'a', ARGV[i + 3], 's', stored_at)
-    each_term(index, ARGV[i + 2], seq, function(key, member) redis.call('ZADD', key, 0, member) end)
+    -- The score is text: making text of a number costs as much as storing the member.
+    each_term(index, ARGV[i + 2], seq, function(key, member) call('ZADD', key, '0', member) end)
 end
 save(meta, layout, epoch, seq, floor)
 redis.call('SET', writer, whole(number) .. ':' .. whole(seq), 'EX', lives)
