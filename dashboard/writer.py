@@ -202,6 +202,8 @@ class Writer:
             self._take()
             behind = self._mark_gaps()
         if self._packed and not self._store():
+            # A full journal may take the batch once its oldest entries are gone.
+            self._prune()
             return False
         for done in self._flushes:
             done.set()
@@ -279,9 +281,10 @@ class Writer:
         deleted = 0
         try:
             deleted = self._journal.prune(self._keep_entries or sys.maxsize, self._keep_seconds, PRUNE_CHUNK)
-            self.error = None
+            if not self._retry_s:
+                self.error = None
         except JournalError as error:
-            self.error = str(error)
+            self.error = self.error or str(error)
         self._prune_at = 0.0 if deleted else time.monotonic() + PRUNE_EVERY_S
 
     def _drop(self) -> None:

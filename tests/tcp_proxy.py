@@ -26,7 +26,6 @@ class Proxy:
         self._server_port = server_port
         self._state: State = "open"
         self.delay_s = 0.1
-        self.passed = 0
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -86,7 +85,6 @@ class Proxy:
                         time.sleep(self.delay_s)
                     if self._state == "hole" or (answers and self._state == "deaf"):
                         continue
-                    self.passed += len(data)
                     target.sendall(data)
             except OSError:
                 pass

@@ -11,30 +11,26 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
-from django.dispatch import Signal
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 import dashboard
 from dashboard import pipeline
-from dashboard.events import Emission, Gap
 from dashboard.journal import open_journal
 from dashboard.journal.base import JournalError
 
+from .faults import app_works, emitted, gaps, page_says, told, until
 from .hearing import hearing
 from .samples import emission
 
 pytestmark = pytest.mark.django_db
-
-told = Signal()
 
 
 @pytest.fixture
@@ -48,14 +44,6 @@ def staff(client: Client) -> Client:
     return client
 
 
-def until(condition: Callable[[], Any]) -> None:
-    """Wait until it holds, at most five seconds."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it never held"
-        time.sleep(0.02)
-
-
 def readable() -> bool:
     """Return whether the journal can be read now."""
     try:
@@ -63,28 +51,6 @@ def readable() -> bool:
     except JournalError:
         return False
     return True
-
-
-def emitted(name: str) -> list[Emission]:
-    """Return what the journal holds of this sender."""
-    entries = pipeline.journal().read(0, 1_000)
-    return [entry for entry in entries if isinstance(entry, Emission) and entry.sender == name]
-
-
-def app_works() -> None:
-    """Do what a project does, and look at what it gets."""
-    assert told.send("app") == []
-    group = Group.objects.create(name=f"group {Group.objects.count()}")
-    group.name += "!"
-    group.save()
-    assert Group.objects.filter(name=group.name).exists()
-
-
-def page_says(staff: Client, *words: str) -> None:
-    """Look at the live page for the alert."""
-    html = staff.get("/signals/").content.decode()
-    alert = html.partition('id="journal-error"')[2].partition("</div>")[0]
-    assert all(word in alert for word in words), alert
 
 
 def locked(path: Path) -> Iterator[None]:
@@ -121,9 +87,8 @@ def test_a_corrupt_journal_is_kept_aside_and_begun_anew(recording: None, path: P
     until(lambda: pipeline.flush(0.2) and readable() and emitted("after"))
     (aside,) = path.parent.glob(f"{path.name}.damaged-*")
     assert aside.read_bytes().startswith(b"this is no database")
-    gaps = [entry for entry in pipeline.journal().read(0, 100) if isinstance(entry, Gap)]
-    assert gaps
-    assert str(path.name) in gaps[0].reason
+    assert gaps()
+    assert str(path.name) in gaps()[0].reason
 
 
 def test_a_deleted_journal_is_begun_anew(recording: None, path: Path) -> None:

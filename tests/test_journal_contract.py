@@ -296,7 +296,7 @@ def test_one_journal_serves_several_threads_at_once(journal: Journal) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_any_sequence_of_acts_leaves_what_a_list_would_hold(opener: Opener, seed: int) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311
     one, other = opener(), opener()
     held: list[Entry] = []
     newest = 0
