@@ -29,7 +29,7 @@ from dashboard.writer import Writer
 from .faults import app_works, emitted, gaps, journalled, page_says, told, until
 from .redis_server import RedisServer
 from .samples import emission
-from .tcp_proxy import Proxy
+from .tcp_proxy import Proxy, State
 
 pytestmark = pytest.mark.django_db
 
@@ -135,14 +135,14 @@ def test_a_slow_redis_is_not_waited_for(recording: None, network: Proxy, server:
 
 @pytest.mark.parametrize("state", ["hole", "refusing", "deaf"])
 def test_a_cut_network_costs_what_the_buffer_cannot_hold_and_that_is_counted(
-    recording: None, network: Proxy, staff: Client, state: str, monkeypatch: pytest.MonkeyPatch
+    recording: None, network: Proxy, staff: Client, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = pipeline._recording
     assert recorded is not None
     monkeypatch.setattr(recorded.writer, "_capacity", 500)
     tell("before", 10)
     until(healthy)
-    network.state = state  # type: ignore[assignment]
+    network.state = state
     tell("waits", 100)
     until(lambda: pipeline.health().error)
     tell("meanwhile", 2_000)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def many(count: int, **fields: Any) -> list[Entry]:
     return [emission(f"e{number}", number, **fields) for number in range(1, count + 1)]
 
 
-def seqs(entries: list[Entry]) -> list[int]:
+def seqs(entries: Sequence[Entry]) -> list[int]:
     return [entry.seq for entry in entries]
 
 

@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from cryptography import x509
@@ -30,7 +32,7 @@ from dashboard.journal.redis import RedisJournal
 
 from .redis_server import RedisServer, free_port
 from .samples import TRACE, emission, origin
-from .tcp_proxy import Proxy
+from .tcp_proxy import Proxy, State
 
 ROOT = Path(__file__).resolve().parent.parent
 Open = Callable[..., RedisJournal]
@@ -179,7 +181,7 @@ def test_tls_is_spoken_and_a_strange_certificate_refused(tmp_path: Path, opened:
 def test_a_password_lets_in_and_is_never_shown(tmp_path: Path, opened: Open) -> None:
     server = RedisServer(tmp_path)
     server.client.acl_setuser("scope", enabled=True, passwords=["+s3cret@/#x"], keys="*", commands=["+@all"])
-    server.client.execute_command("ACL", "SETUSER", "default", "off")
+    server.client.acl_setuser("default", enabled=False)
     try:
         place = f"127.0.0.1:{server.port}/0"
         right = opened(f"redis://scope:s3cret%40%2F%23x@{place}")
@@ -262,7 +264,7 @@ def test_the_index_holds_what_the_entries_have_and_no_more(
 def test_a_look_up_reads_only_the_chunks_that_hold_it(
     redis_server: RedisServer, redis_url: str, journal: RedisJournal
 ) -> None:
-    rare = {"trace": "rare", "instance": Instance(pk="rare")}
+    rare: dict[str, Any] = {"trace": "rare", "instance": Instance(pk="rare")}
     batches = [many(ENTRIES, start) for start in range(0, 100 * ENTRIES, ENTRIES)]
     batches[10][5] = emission("rare1", **rare)
     batches[90][7] = emission("rare2", **rare)
@@ -297,9 +299,8 @@ def test_many_processes_write_one_order_that_every_reader_sees_whole(redis_url: 
 
     def follow(entries: list[Entry]) -> None:
         journal = opened(redis_url)
-        while len(entries) < 4 * sizes and any(writer.is_alive() for writer in [*writers]) | (
-            len(entries) < journal.head().seq
-        ):
+        while len(entries) < 4 * sizes:
+            assert any(writer.is_alive() for writer in writers) or len(entries) < journal.head().seq
             journal.changed(0.1)
             while part := journal.read(entries[-1].seq if entries else 0, 50):
                 entries += part
@@ -309,8 +310,10 @@ def test_many_processes_write_one_order_that_every_reader_sees_whole(redis_url: 
     readers = [threading.Thread(target=follow, args=(entries,)) for entries in seen]
     for reader in readers:
         reader.start()
-    for each in (*writers, *readers):
-        each.join(60)
+    for writer in writers:
+        writer.join(60)
+    for reader in readers:
+        reader.join(60)
     for entries in seen:
         assert [entry.seq for entry in entries] == list(range(1, 4 * sizes + 1))
         assert ids(entries) == ids(seen[0])
@@ -394,10 +397,11 @@ def test_a_batch_that_was_given_up_may_be_followed_by_another(
     redis_url: str, proxy: Proxy, opened: Open
 ) -> None:
     writer, reader = opened(through(proxy, redis_url)), opened(redis_url)
-    for state in ("hole", "deaf", "refusing"):
+    states: tuple[State, ...] = ("hole", "deaf", "refusing")
+    for state in states:
         proxy.state = "open"
         writer.head()
-        proxy.state = state  # type: ignore[assignment]
+        proxy.state = state
         with pytest.raises(JournalError):
             writer.append(many(2, trace=state))
     proxy.state = "open"
@@ -480,10 +484,6 @@ def test_keys_that_were_evicted_or_deleted_do_not_stop_the_rest(
 def test_a_newer_version_s_fields_and_columns_do_not_disturb(
     redis_server: RedisServer, redis_url: str, journal: RedisJournal
 ) -> None:
-    import zlib
-
-    import msgspec
-
     tag = "{" + redis_url.partition("prefix=")[2] + "}:"
     journal.append(many(2))
     body = pack(emission("e3")).body[:-1] + b',"colour":"blue"}'
@@ -511,7 +511,8 @@ def test_a_newer_version_s_fields_and_columns_do_not_disturb(
     assert (fourth.kind, fourth.trace, fourth.body["depth"]) == ("hologram", "t", [1])
     assert journal.append(many(1, 5)) == 5
     assert redis_server.client.hget(f"{tag}meta", "future") == b"x"
-    assert b"colour" in zlib.decompress(redis_server.client.xrange(f"{tag}entries", 4, 4)[0][1][b"b"], -15)
+    stored: Any = redis_server.client.xrange(f"{tag}entries", 4, 4)
+    assert b"colour" in zlib.decompress(stored[0][1][b"b"], -15)
     assert journal.prune(1) == 4
 
 
