@@ -128,6 +128,7 @@ def test_a_slow_redis_is_not_waited_for(recording: None, network: Proxy, server:
     assert stored.head().seq - before < 3_000, "the sends were over before Redis had them"
     app_works()
     until(healthy)
+    network.state = "open"
     assert payloads("meanwhile") == list(range(3_000))
     assert pipeline.health().dropped == 0
     stored.close()
