@@ -93,7 +93,9 @@ class Source:
 def write(url: str, name: str, seconds: float, rate: float, results: Queue[Any]) -> None:
     """Push for so long, at ``rate`` a second or (0) as fast as the buffer empties; tell how many."""
     source = Source(name)
-    writer = Writer(lambda: open_journal(url), source.emission, BUFFER, keep_entries=KEPT)
+    writer = Writer(
+        lambda: open_journal(url), lambda raw: pack(source.emission(raw)), BUFFER, keep_entries=KEPT
+    )
     began = time.time()
     number = 0
     while time.time() - began < seconds:

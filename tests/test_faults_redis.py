@@ -20,7 +20,7 @@ import dashboard
 from dashboard import pipeline
 from dashboard.encoder import Encoder
 from dashboard.events import Emission, Unknown, decode
-from dashboard.journal import open_journal
+from dashboard.journal import open_journal, pack
 from dashboard.payloads import Summaries
 from dashboard.recorder import Recorder
 from dashboard.redaction import Redactor
@@ -187,7 +187,7 @@ def test_a_full_redis_gets_room_by_retention_alone(server: RedisServer, tmp_path
     for _ in range(20):
         filled.append([emission(payload={"value": str(n) * 20}) for n in range(500)])
     server.set("maxmemory", server.client.info("memory")["used_memory"] - 100_000)
-    writer = Writer(lambda: open_journal(server.url), lambda raw: raw, 1_000, keep_entries=100)
+    writer = Writer(lambda: open_journal(server.url), pack, 1_000, keep_entries=100)
     writer.push(emission("last"))
     until(lambda: writer.flush(0.2))
     until(lambda: filled.extent().count <= 100)
