@@ -23,14 +23,14 @@ from django.db.models.signals import post_save
 
 from dashboard import events
 from dashboard.causality import SUPPRESSED, current
-from dashboard.events import Bypass, Entry, Gap, Instance, Outcome
+from dashboard.events import Bypass, Entry, Gap, Instance, Outcome, Transaction
 from dashboard.journal import Journal, JournalError, open_journal
 from dashboard.management import listing, tailing
 from dashboard.management.sentences import sentence
 from dashboard.management.terminal import Terminal, printable
 from dashboard.registrations import Registration
 
-from .samples import NOON, POST_SAVE, admin_add, at, boom, call, emission, origin
+from .samples import NOON, POST_SAVE, PRE_SAVE, TRACE, admin_add, at, boom, call, emission, origin
 
 ROOT = Path(__file__).parent.parent
 
@@ -393,11 +393,11 @@ def test_only_a_bounded_number_of_origins_is_remembered(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tailing, "_TRACES", 3)
-    origins = tailing._Origins(journal)
+    backgrounds = tailing._Backgrounds(journal)
     for number in range(10):
-        origins.of(emission(trace=f"t{number}"))
+        backgrounds.of(emission(trace=f"t{number}"))
 
-    assert len(origins._known) == 3
+    assert len(backgrounds._known) == 3
 
 
 def test_a_seq_that_is_pruned_or_not_there_yet_is_mentioned(
@@ -447,6 +447,33 @@ def test_tail_follows_what_comes_without_loss_or_repetition(journal: Journal) ->
     )
 
     assert followed(out) == [f"e{number}" for number in range(3, 16)]
+
+
+def test_what_matches_once_its_transaction_was_rolled_back_is_printed_then(journal: Journal) -> None:
+    block = Transaction("default", "open", ["t1"])
+    undone = Outcome(at=NOON, block="t1", trace=TRACE, alias="default", state="rolled back", emissions=1)
+    journal.append([origin("opened"), emission("undone", transaction=block)])
+
+    out, _ = follow(
+        [lambda: journal.append([emission("kept"), undone])], since=0, filter="sender:Post is:rolled-back"
+    )
+
+    assert followed(out) == ["undone"]
+
+
+def test_what_matches_for_its_user_is_printed_when_the_request_has_ended(journal: Journal) -> None:
+    journal.append([origin("opened"), emission("before", signal=PRE_SAVE), emission("mine")])
+
+    out, _ = follow(
+        [
+            lambda: journal.append([emission("mine too")]),
+            lambda: journal.append([origin("closed"), emission("after")]),
+        ],
+        since=1,
+        filter="signal:post_save user:admin",
+    )
+
+    assert followed(out) == ["mine", "mine too", "after"]
 
 
 def test_tail_follows_with_since_and_filter(journal: Journal) -> None:
@@ -526,10 +553,10 @@ def test_a_filter_that_does_not_parse_is_shown_with_a_caret() -> None:
     message, text, caret = refused("--filter", "is:error sendr:Post").splitlines()
 
     assert message.startswith(
-        "The filter does not parse at column 9. sendr: is no key. Did you mean sender:?"
+        "The filter does not parse at column 10. sendr: is no key. Did you mean sender:?"
     )
     assert text == "  is:error sendr:Post"
-    assert text[caret.index("^")] == "s"
+    assert text[caret.index("^") : caret.rindex("^") + 1] == "sendr:Post"
 
 
 @pytest.mark.usefixtures("journal")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboard.events import Entry, Gap
+from dashboard.events import Entry, Gap, Outcome, Transaction
 from dashboard.journal import open_journal
 from dashboard.journal.base import Cursor, Journal, JournalError
-from dashboard.query import Query
+from dashboard.query import Query, parse
 from dashboard.stream import following as following_module
 from dashboard.stream import frames as frames_module
 from dashboard.stream.digests import Digest, digest
-from dashboard.stream.fragments import FLAT, NONE
+from dashboard.stream.fragments import FLAT, NONE, TREE
 from dashboard.stream.hello import Act, Hello
+from dashboard.stream.lookback import look_back
 
 from .livepage import Live, Page, eventually, traces
 from .samples import PROCESS, at, emission, origin
@@ -100,6 +102,115 @@ async def test_only_what_the_filter_asks_for_is_sent(live: Live) -> None:
     assert page.traces == ["6"]
     assert page.texts["matching"] == "matching 1 of 11"
     assert page.texts["n-save"] == "11"
+
+
+# --- what is known only when a request or a transaction has ended ----------------------------------
+
+
+def mixed(number: int, name: str = "ann") -> list[Entry]:
+    """Return a request by this user: two saves, one of them in a block that is then rolled back."""
+    trace, ms = f"{number:032d}", 100.0 * number
+    inside = Transaction("default", "open", [f"block{number}"])
+    return [
+        origin("opened", ms, trace=trace, title=f"/page/{number}/"),
+        emission(f"{number}-undone", ms + 1, trace=trace, transaction=inside),
+        emission(f"{number}-sent", ms + 2, trace=trace, sender="demo_app.Tag"),
+        Outcome(
+            at=at(ms + 3),
+            trace=trace,
+            block=f"block{number}",
+            alias="default",
+            state="rolled back",
+            emissions=1,
+        ),
+        origin("closed", ms + 50, trace=trace, title=f"/page/{number}/", user=name),
+    ]
+
+
+def flat_ids(text: str) -> list[str]:
+    return re.findall(r'data-key="([^"]+)"', text)
+
+
+@pytest.mark.parametrize("layout", [TREE, FLAT])
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("user:ann signal:post_save", ["1-sent", "1-undone"]),
+        ("sender:Tag user:ann", ["1-sent"]),
+        ("is:rolled-back sender:Post", ["1-undone"]),
+        ("is:rolled-back user:ann", ["1-undone"]),
+        ("sender:Tag 302", ["1-sent"]),
+        ("sender:Tag is:rolled-back", []),
+        ("user:bob signal:post_save", []),
+    ],
+)
+async def test_an_emission_comes_once_what_makes_it_match_is_known(
+    live: Live, layout: str, query: str, shown: list[str]
+) -> None:
+    client, page = live.client(query, layout), Page()
+    sent: list[str] = []
+    for entry in mixed(1):
+        await live.write([entry])
+        sent.append(await live.frame(client, page))
+    if layout == FLAT:
+        assert sorted(name for text in sent for name in flat_ids(text)) == shown
+        assert page.texts["matching"] == f"matching {len(shown)} of 2"
+    else:
+        assert page.traces == (["1"] if shown else [])
+    if shown:
+        assert "/page/1/" not in "".join(sent[:2])
+        assert not flat_ids("".join(sent[:3]))
+
+
+async def test_a_client_that_reads_a_request_in_pieces_after_its_end_is_told_of_each_emission_once(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_module, "STEP", 2)
+    client, page = live.client("user:ann", FLAT), Page()
+    await live.write(mixed(1) + mixed(2))
+    texts = [await live.frame(client, page) for _ in range(8)]
+    assert sorted(flat_ids("".join(texts))) == ["1-sent", "1-undone", "2-sent", "2-undone"]
+
+
+async def test_a_request_that_was_met_in_the_middle_is_asked_for_its_origin(live: Live) -> None:
+    opened, first, *_ = mixed(1)
+    await live.write([opened, first])
+    live.following._begin_anew(live.following.head)
+    client, page = live.client("origin:/page/1/", FLAT), Page()
+    await live.write(mixed(1)[2:3])
+    await live.frame(client, page)
+    assert page.texts["matching"] == "matching 1 of 1"
+
+
+async def test_late_matches_without_room_are_counted_and_open_from_the_journal(live: Live) -> None:
+    client, page = live.client("user:admin", FLAT), Page()
+    opened, *sent, closed = traces(1, 1, size=ROWS + 7)
+    await live.write([opened, *sent])
+    assert "row-flat" not in await live.frame(client, page)
+    await live.write([closed])
+    text = await live.frame(client, page)
+    assert text.count("row-flat") == ROWS
+    assert "+7 more emissions" in text
+    assert page.texts["matching"] == f"matching {ROWS + 7} of {ROWS + 7}"
+    ((after, upto),) = set(re.findall(r"after=(\d+)&amp;upto=(\d+)", text))
+    opened_by_it = look_back(
+        live.journal, parse("user:admin"), flat=True, after=int(after), before=int(upto) + 1
+    )
+    assert len(opened_by_it.sent) == 7
+
+
+async def test_of_very_many_traces_that_end_at_once_the_rest_is_counted(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.stream.digests.MAX_LEARNT", 3)
+    client, page = live.client("user:admin signal:post_save"), Page()
+    every = [traces(number, 1) for number in range(1, 6)]
+    await live.write(*([opened, sent] for opened, sent, _ in every))
+    await live.frame(client, page)
+    await live.write([closed for _, _, closed in every])
+    text = await live.frame(client, page)
+    assert page.traces == ["5", "4", "3"]
+    assert "+2 more traces" in text
 
 
 async def test_a_paused_page_counts_and_shows_it_all_when_it_goes_on(live: Live) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.events import Bypass, Entry, Gap, Outcome
+from dashboard.events import Bypass, Entry, Gap, Outcome, Transaction
 from dashboard.journal import open_journal
 from dashboard.journal.base import Journal
 from dashboard.query import Query, parse
@@ -89,6 +89,27 @@ def test_a_rolled_back_transaction_brings_its_trace_in(journal: Journal) -> None
     assert len(look_back(journal, parse("-family:save")).traces) == 1
 
 
+def test_what_was_sent_in_a_block_that_was_rolled_back_is_found_in_both_layouts(journal: Journal) -> None:
+    inside = Transaction("default", "open", ["x"])
+    undone = Outcome(trace=TRACE, at=at(200), block="x", alias="default", state="rolled back", emissions=1)
+    fill(journal, trace(1), [emission("back", transaction=inside), emission("stays")], [undone], trace(2))
+    found = look_back(journal, parse("is:rolled-back sender:Post"), flat=True)
+    assert ([sent.id for sent in found.sent], found.matched) == (["back"], 1)
+    assert [one.trace for one in look_back(journal, parse("is:rolled-back sender:Post")).traces] == [TRACE]
+    assert look_back(journal, parse("is:rolled-back sender:Tag")).traces == []
+
+
+def test_looking_further_back_knows_what_its_traces_came_to_later(journal: Journal) -> None:
+    fill(journal, trace(1, size=4))
+    inside = Transaction("default", "open", ["x"])
+    undone = Outcome(trace=TRACE, at=at(9), block="x", alias="default", state="rolled back", emissions=1)
+    fill(journal, [emission("back", transaction=inside), emission("stays"), undone])
+    found = look_back(journal, parse("user:user1"), flat=True, before=4)
+    assert len(found.sent) == 2
+    found = look_back(journal, parse("is:rolled-back"), flat=True, before=9)
+    assert [sent.id for sent in found.sent] == ["back"]
+
+
 def test_gaps_are_found_whatever_the_filter_says(journal: Journal) -> None:
     fill(journal, [Gap(at=at(1), dropped=7, reason="the buffer was full", process=PROCESS)], trace(1))
     assert [gap.dropped for gap in look_back(journal, parse("is:error")).gaps] == [7]
@@ -133,7 +154,7 @@ def digested(query: Query, entries: Sequence[Entry]) -> Digest:
     numbered = list(entries)
     for seq, entry in enumerate(numbered, 1):
         entry.seq = seq
-    return digest(numbered, query, 0, len(numbered), lambda trace: None)
+    return digest(numbered, query, 0, len(numbered), lambda trace, upto: None)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,35 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from dashboard.events import Bypass, Effect, Emission, Entry, Gap, Instance, Outcome, Site, Statement, Unknown
-from dashboard.query import FLAGS, KEYS, MAX_DEPTH, MAX_LENGTH, MAX_TERMS, Query, QuerySyntaxError, parse
+from dashboard.events import (
+    Bypass,
+    Effect,
+    Emission,
+    Entry,
+    Gap,
+    Instance,
+    Outcome,
+    Site,
+    Statement,
+    Transaction,
+    Unknown,
+)
+from dashboard.query import (
+    FLAGS,
+    KEYS,
+    MAX_DEPTH,
+    MAX_LENGTH,
+    MAX_TERMS,
+    Background,
+    Query,
+    QuerySyntaxError,
+    background_of,
+    parse,
+)
+from dashboard.query.excerpt import excerpt
 
 from .samples import NOON, PRE_SAVE, PROCESS, TRACE, at, boom, call, emission, origin
 
@@ -390,6 +415,53 @@ def test_an_outcome_is_matched_by_what_it_has(text: str, expected: bool) -> None
     assert matches(text, UNDONE) is expected
 
 
+def test_what_was_sent_in_a_block_that_was_rolled_back_is_rolled_back_once_that_is_known() -> None:
+    inside = Transaction("default", "open", ["outer", "savepoint"])
+    query = parse("is:rolled-back")
+
+    for entry in (emission(transaction=inside), msgspec.structs.replace(BYPASS, transaction=inside)):
+        assert not query.matches(entry)
+        assert not query.matches(entry, undone=frozenset({"another"}))
+        assert query.matches(entry, undone=frozenset({"savepoint"}))
+        assert not parse("-is:rolled-back").matches(entry, undone=frozenset({"outer"}))
+    assert not query.matches(POST, undone=frozenset({"outer"}))
+
+
+def test_a_query_says_whether_it_needs_the_outcomes() -> None:
+    assert parse("-(is:Rolled-Back or user:x)").needs_outcomes
+    assert not parse("is:error rolled-back").needs_outcomes
+
+
+def test_what_is_known_of_a_trace_grows_with_its_entries() -> None:
+    known = background_of([OPENED, POST, UNDONE, CLOSED, OPENED])
+
+    assert known == (CLOSED, {"t1"})
+    assert background_of([POST, BYPASS]) == (None, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("text", "by_close", "by_rollback"),
+    [
+        ("user:admin", True, False),
+        ("signal:x -(user:admin or a)", True, False),
+        ("user:ann", False, False),
+        ("origin:request", False, False),
+        ("origin:admin:demo_app", True, False),
+        ("302", True, False),
+        ("/admin/", False, False),
+        ("is:rolled-back", False, True),
+        ("-is:rolled-back user:ann", False, True),
+        ("is:error took:>1ms", False, False),
+    ],
+)
+def test_a_query_says_what_news_of_a_trace_can_change(text: str, by_close: bool, by_rollback: bool) -> None:
+    before = Background(OPENED)
+
+    assert parse(text).learns(before, before.with_entry(CLOSED)) is by_close
+    assert parse(text).learns(before, before.with_entry(UNDONE)) is by_rollback
+    assert not parse(text).learns(before, before.with_entry(POST))
+
+
 def test_a_commit_is_not_rolled_back() -> None:
     assert not matches("is:rolled-back", Outcome(at=NOON, block="t", alias="default", state="committed"))
 
@@ -413,6 +485,10 @@ def test_a_commit_is_not_rolled_back() -> None:
         ("took:>93399µs", True),
         ("took:<0.1s", True),
         ("took:>1S", False),
+        ("took:50ms..0.1s", True),
+        ("took:93.4ms..93.4ms", True),
+        ("took:0..93399us", False),
+        ("-took:1s..2s", True),
     ],
 )
 def test_took_compares_in_its_unit(text: str, expected: bool) -> None:
@@ -430,6 +506,8 @@ def test_took_compares_in_its_unit(text: str, expected: bool) -> None:
         ("queries:>=6", True),
         ("queries:<7", True),
         ("queries:<=5", False),
+        ("queries:6..7", True),
+        ("queries:1..5", False),
     ],
 )
 def test_queries_counts_over_all_receivers(text: str, expected: bool) -> None:
@@ -538,6 +616,11 @@ def test_cancelled_is_no_error() -> None:
         ("took:>٣ms", 6, "is no duration"),
         ("queries:>1.5", 9, "'1.5' is no count"),
         ("queries:>*", 9, "'*' is no count"),
+        ("took:1s..10ms", 5, "ends before it begins"),
+        ("took:>1ms..10ms", 6, "A range takes no operator. Remove '>'"),
+        ("took:1ms..", 5, "'' is no duration"),
+        ("took:1ms..2ms..3ms", 5, "'2ms..3ms' is no duration"),
+        ("queries:1..x", 8, "'x' is no count"),
         ("since:yesterday", 6, "'yesterday' is no time"),
         ("since:10", 6, "'10' is no time"),
     ],
@@ -547,6 +630,25 @@ def test_what_does_not_parse_names_position_and_remedy(text: str, position: int,
 
     assert (error.position, message in error.message) == (position, True), error.message
     assert str(error) == error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "wrong", "after"),
+    [
+        ("is:error sendr:Post x", "is:error ", "sendr:Post", " x"),
+        ("(a", "", "(", "a"),
+        ("a or", "a or", "", ""),
+        ("a -", "a ", "-", ""),
+        (f"{'a' * 900} sendr:x {'b' * 900}", "…" + "a" * 39 + " ", "sendr:x", " " + "b" * 39 + "…"),
+        (f"{'x' * 90}:y", "", "x" * 40, "x" * 40 + "…"),
+    ],
+)
+def test_the_place_of_an_error_is_shown_with_what_stands_around_it(
+    text: str, before: str, wrong: str, after: str
+) -> None:
+    error = error_of(text)
+
+    assert excerpt(text, error) == (before, wrong, after, error.position + 1)
 
 
 def test_a_query_that_is_too_long_is_refused() -> None:

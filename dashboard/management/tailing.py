@@ -16,9 +16,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from .. import conf, events
-from ..events import Entry, Origin
+from ..events import Bypass, Emission, Entry, Origin, Outcome
 from ..journal import Cursor, Journal, JournalError, open_journal
-from ..query import Query, QuerySyntaxError, parse
+from ..query import Background, Query, QuerySyntaxError, background_of, parse
+from ..query.excerpt import excerpt
 from .sentences import sentence
 from .terminal import Terminal, printable
 
@@ -31,7 +32,6 @@ _POLL_S = 0.1
 _RETRY_S = 1.0
 _TRACES = 1_000
 _TRACE_ENTRIES = 1_000
-_EXCERPT = 40
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -88,12 +88,11 @@ def _query(text: str, slow_ms: float) -> Query:
     try:
         return parse(text, slow_ms=slow_ms)
     except QuerySyntaxError as error:
-        start = max(0, error.position - _EXCERPT)
-        excerpt = printable(text[start : error.position + _EXCERPT])
-        caret = " " * (error.position - start)
+        found = excerpt(text, error)
+        before, wrong = printable(found.before), printable(found.wrong)
         raise CommandError(
-            f"The filter does not parse at column {error.position}. {printable(error.message)}\n"
-            f"  {excerpt}\n  {caret}^"
+            f"The filter does not parse at column {found.column}. {printable(error.message)}\n"
+            f"  {before}{wrong}{printable(found.after)}\n  {' ' * len(before)}{'^' * max(len(wrong), 1)}"
         ) from None
 
 
@@ -107,8 +106,10 @@ class _Reader:
         self._query = query
         self._terminal = terminal
         self._sleep = sleep
-        self._origins = _Origins(journal)
+        self._backgrounds = _Backgrounds(journal)
+        self._needs_background = query.needs_origin or query.needs_outcomes
         self._cursor = Cursor("", 0)
+        self._began = 0
 
     def entries(self, since: int | None, limit: int | None, follows: bool) -> Iterator[Entry]:
         self._journal.changed()
@@ -116,9 +117,11 @@ class _Reader:
         if since is None:
             count = min(BACKLOG, limit or BACKLOG) if follows else limit or BACKLOG
             yield from self._newest(count)
+            self._began = self._cursor.seq
         else:
             self._say_what_is_missing(since)
             self._cursor = self._cursor._replace(seq=since)
+            self._began = since
             yield from self._unread()
         if follows:
             yield from self._to_come()
@@ -136,7 +139,10 @@ class _Reader:
 
     def _unread(self) -> Iterator[Entry]:
         while chunk := self._journal.read(self._cursor.seq, CHUNK):
-            yield from (entry for entry in chunk if self._asked(entry))
+            for entry in chunk:
+                yield from self._late(entry)
+                if self._asked(entry):
+                    yield entry
             self._cursor = self._cursor._replace(seq=chunk[-1].seq)
 
     def _to_come(self) -> Iterator[Entry]:
@@ -159,15 +165,33 @@ class _Reader:
         if head.epoch != self._cursor.epoch:
             self._terminal.notice("The journal began anew; what follows is the new one.")
             self._cursor = Cursor(head.epoch, 0)
+            self._began = 0
 
     def _pause(self, seconds: float) -> None:
         self._sleep(seconds)
         self._terminal.check_reader()
 
     def _asked(self, entry: Entry) -> bool:
-        if not self._query.needs_origin:
+        if not self._needs_background:
             return self._query.matches(entry)
-        return self._query.matches(entry, self._origins.of(entry))
+        return self._query.matches(entry, *self._backgrounds.of(entry))
+
+    def _late(self, entry: Entry) -> list[Entry]:
+        """Return what was read before, and is asked for because of what this entry tells of its trace."""
+        if not self._needs_background or not isinstance(entry, Origin | Outcome):
+            return []
+        before = self._backgrounds.of_trace(entry.trace)
+        now = self._backgrounds.learn(entry)
+        if before is None or not self._query.learns(before, now):
+            return []
+        return [
+            earlier
+            for earlier in self._journal.read_trace(entry.trace, _TRACE_ENTRIES, after=self._began)
+            if earlier.seq < entry.seq
+            and isinstance(earlier, Emission | Bypass)
+            and self._query.matches(earlier, *now)
+            and not self._query.matches(earlier, *before)
+        ]
 
     def _say_what_is_missing(self, since: int) -> None:
         newest, extent = self._cursor.seq, self._journal.extent()
@@ -181,28 +205,33 @@ class _Reader:
             )
 
 
-class _Origins:
-    """The newest known origin of each trace; of a bounded number of traces."""
+class _Backgrounds:
+    """What is known of each trace as far as it was read; of a bounded number of traces."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._known: OrderedDict[str, Origin | None] = OrderedDict()
+        self._known: OrderedDict[str, Background] = OrderedDict()
 
-    def of(self, entry: Entry) -> Origin | None:
-        if isinstance(entry, Origin):
-            if entry.state == "closed" or entry.trace not in self._known:
-                self._remember(entry.trace, entry)
-            return entry
+    def of_trace(self, trace: str) -> Background | None:
+        """Return what is known of the trace, or ``None`` when nothing of it was read yet."""
+        return self._known.get(trace)
+
+    def of(self, entry: Entry) -> Background:
+        """Return what is known of the entry's trace; of one that was not met before, all there is."""
+        if not entry.trace:
+            return Background()
         if entry.trace not in self._known:
-            self._remember(entry.trace, self._look_up(entry.trace))
+            self._remember(entry.trace, background_of(self._journal.read_trace(entry.trace, _TRACE_ENTRIES)))
         return self._known[entry.trace]
 
-    def _look_up(self, trace: str) -> Origin | None:
-        stored = self._journal.read_trace(trace, _TRACE_ENTRIES)
-        return next((entry for entry in reversed(stored) if isinstance(entry, Origin)), None)
+    def learn(self, entry: Entry) -> Background:
+        """Take in what an entry tells of its trace, and return what is known then."""
+        known = self._known.get(entry.trace, Background()).with_entry(entry)
+        self._remember(entry.trace, known)
+        return known
 
-    def _remember(self, trace: str, origin: Origin | None) -> None:
-        self._known[trace] = origin
+    def _remember(self, trace: str, background: Background) -> None:
+        self._known[trace] = background
         self._known.move_to_end(trace)
         if len(self._known) > _TRACES:
             self._known.popitem(last=False)

@@ -26,14 +26,15 @@ How a value is compared:
 * ``trace``: how the id begins.
 * ``took``: a number with ``us``, ``ms`` (also when left out) or ``s``, after ``> >= < <= =``;
   without an operator, at least that long. ``queries``: the same with a count; without an
-  operator, exactly that many.
+  operator, exactly that many. Both take a range, ends included: ``took:10ms..1s``.
 * ``since``: an age (``30s 10m 2h 1d``) counted from the time of parsing, or a UTC time.
 * ``is``: one of ``FLAGS``.
 
 Each term looks at the whole entry: ``receiver:a is:error`` is an emission that ran ``a`` and in
 which some receiver raised. Which entries a key can match:
 
-* emissions: every key;
+* emissions: every key (``user`` once their request has ended, ``is:rolled-back`` once their
+  transaction has);
 * origins: ``origin user trace process since took is:error`` and free text;
 * bypasses: as emissions, without ``signal receiver pk method queries``;
 * outcomes: ``origin user trace process since took is:rolled-back`` and free text;
@@ -43,15 +44,16 @@ which some receiver raised. Which entries a key can match:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..events import Entry, Gap, Late, Origin, Unknown
+from .background import NO_BLOCKS, Background, background_of
 from .lexer import MAX_LENGTH, QuerySyntaxError
 from .nodes import And, Condition, Node, Not, conditions, conjunction, negation, render
 from .parser import MAX_DEPTH, MAX_TERMS, parse_tree
-from .terms import FLAGS, KEYS, ORIGIN_KEYS, Context, Predicate
+from .terms import FLAGS, KEYS, ORIGIN_KEYS, Context, Predicate, asks_for_rollbacks, is_late
 
 __all__ = [
     "FLAGS",
@@ -59,9 +61,11 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_LENGTH",
     "MAX_TERMS",
+    "Background",
     "Query",
     "QuerySyntaxError",
     "Term",
+    "background_of",
     "parse",
 ]
 
@@ -86,24 +90,32 @@ class Term(NamedTuple):
 class Query:
     """A parsed query. Equal to another when both say the same in the same order; ``str()`` is its text."""
 
-    __slots__ = ("_predicate", "root", "slow_ms")
+    __slots__ = ("_late", "_predicate", "root", "slow_ms")
 
-    def __init__(self, root: Node, predicate: Predicate, slow_ms: float) -> None:
+    def __init__(
+        self,
+        root: Node,
+        predicate: Predicate,
+        slow_ms: float,
+        late: Mapping[Condition, Predicate] | None = None,
+    ) -> None:
         self.root = root
         self.slow_ms = slow_ms
         self._predicate = predicate
+        self._late = dict(late or {})
 
-    def matches(self, entry: Entry, origin: Origin | None = None) -> bool:
+    def matches(self, entry: Entry, origin: Origin | None = None, undone: frozenset[str] = NO_BLOCKS) -> bool:
         """Return whether the entry is asked for.
 
-        ``origin`` is the newest origin entry of the entry's trace that the caller knows. Without
-        it, ``origin:`` and ``user:`` match origins only.
+        ``origin`` is the newest origin entry of the entry's trace that the caller knows, ``undone``
+        the ids of its blocks that were rolled back. Without the one, ``origin:`` and ``user:`` match
+        origins only, without the other ``is:rolled-back`` matches outcomes only.
         """
         if isinstance(entry, Gap | Unknown):
             return True
         if isinstance(entry, Late):
             return self.matches_everything
-        return self._predicate(entry, origin)
+        return self._predicate(entry, Background(origin, undone))
 
     @property
     def matches_everything(self) -> bool:
@@ -114,6 +126,23 @@ class Query:
     def needs_origin(self) -> bool:
         """Whether the answer for an emission can depend on the ``origin`` given to ``matches``."""
         return any(condition.key in ORIGIN_KEYS for condition in conditions(self.root))
+
+    @property
+    def needs_outcomes(self) -> bool:
+        """Whether the answer for an emission can depend on the ``undone`` given to ``matches``."""
+        return any(map(asks_for_rollbacks, conditions(self.root)))
+
+    def learns(self, before: Background, after: Background) -> bool:
+        """Return whether a trace's emissions can match now and did not, or the other way round.
+
+        ``before`` and ``after`` are what was and what is known of the trace.
+        """
+        return any(
+            before.undone != after.undone
+            if asks_for_rollbacks(condition)
+            else _answer(predicate, before) != _answer(predicate, after)
+            for condition, predicate in self._late.items()
+        )
 
     @property
     def terms(self) -> list[Term]:
@@ -167,8 +196,14 @@ def parse(text: str, now: datetime | None = None, slow_ms: float = SLOW_MS) -> Q
     ``slow_ms`` the milliseconds from which ``is:slow`` matches. Raises ``QuerySyntaxError``.
     """
     context = Context(now or datetime.now(UTC), slow_ms * 1_000)
-    root, predicate = parse_tree(text, context)
-    return Query(root, predicate, slow_ms)
+    root, predicate, predicates = parse_tree(text, context)
+    late = {condition: one for condition, one in predicates.items() if is_late(condition)}
+    return Query(root, predicate, slow_ms, late)
+
+
+def _answer(predicate: Predicate, background: Background) -> bool:
+    """Return what a condition that looks at the origin says of the origin alone."""
+    return background.origin is not None and predicate(background.origin, background)
 
 
 def _term(item: Node, without: str) -> Term:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from ..events import Origin
 from . import terms
+from .background import Background
 from .lexer import QuerySyntaxError, Token, tokenize
 from .nodes import And, Condition, Node, Not, conjunction, disjunction, negation
 from .terms import KEYS, Context, Predicate
@@ -22,11 +22,11 @@ MAX_TERMS = 50
 _READABLE = {")": "A closing parenthesis", "or": "'or'", "and": "'and'", "end": "The end"}
 
 
-def parse_tree(text: str, context: Context) -> tuple[Node, Predicate]:
-    """Return the tree of ``text`` and the predicate that it stands for."""
+def parse_tree(text: str, context: Context) -> tuple[Node, Predicate, dict[Condition, Predicate]]:
+    """Return the tree of ``text``, the predicate that it stands for, and those of its conditions."""
     parser = _Parser(tokenize(text), context)
     node = parser.run()
-    return node, _combined(node, parser.predicates)
+    return node, _combined(node, parser.predicates), parser.predicates
 
 
 class _Parser:
@@ -139,20 +139,20 @@ def _combined(node: Node, predicates: Mapping[Condition, Predicate]) -> Predicat
         return predicates[node]
     if isinstance(node, Not):
         inner = _combined(node.item, predicates)
-        return lambda entry, origin: not inner(entry, origin)
+        return lambda entry, background: not inner(entry, background)
     parts = tuple(_combined(item, predicates) for item in node.items)
     return _every(parts) if isinstance(node, And) else _some(parts)
 
 
 def _every(parts: tuple[Predicate, ...]) -> Predicate:
-    def predicate(entry: Watched, origin: Origin | None) -> bool:
-        return all(part(entry, origin) for part in parts)
+    def predicate(entry: Watched, background: Background) -> bool:
+        return all(part(entry, background) for part in parts)
 
     return predicate
 
 
 def _some(parts: tuple[Predicate, ...]) -> Predicate:
-    def predicate(entry: Watched, origin: Origin | None) -> bool:
-        return any(part(entry, origin) for part in parts)
+    def predicate(entry: Watched, background: Background) -> bool:
+        return any(part(entry, background) for part in parts)
 
     return predicate

@@ -9,7 +9,10 @@ from typing import TypeGuard
 
 from ..events import Bypass, Emission, Entry, Origin, Outcome
 from . import Query
+from .background import Background
 from .nodes import conditions
+
+NOTHING_KNOWN = Background()
 
 Sent = Emission | Bypass
 """What has a row of its own in the flat layout: something was sent, or should have been."""
@@ -35,23 +38,23 @@ class Selection:
 
     def __init__(self, query: Query) -> None:
         self.query = query
-        asked = [(condition.key, condition.value) for condition in conditions(query.root)]
+        asked = list(conditions(query.root))
         self._everything = query.matches_everything
         # A negated term such as -family:request holds for every origin, and would let every trace in.
-        self._of_origins = all(key in _OF_ORIGINS for key, _ in asked)
-        self._of_outcomes = ("is", "rolled-back") in asked
+        self._of_origins = all(condition.key in _OF_ORIGINS for condition in asked)
+        self._of_outcomes = query.needs_outcomes
 
     @property
-    def needs_origin(self) -> bool:
-        """Whether ``lets_in`` must be given the trace's origin."""
-        return self.query.needs_origin
+    def needs_background(self) -> bool:
+        """Whether ``lets_in`` must be told what is known of the trace."""
+        return self.query.needs_origin or self.query.needs_outcomes
 
-    def lets_in(self, entry: Entry, origin: Origin | None = None) -> bool:
+    def lets_in(self, entry: Entry, background: Background = NOTHING_KNOWN) -> bool:
         """Return whether the entry brings its trace on the page, and, if it was sent, itself."""
         if is_sent(entry):
-            return self._everything or self.query.matches(entry, origin)
+            return self._everything or self.query.matches(entry, *background)
         if isinstance(entry, Origin):
             return self._of_origins and self.query.matches(entry, entry)
         if isinstance(entry, Outcome):
-            return self._of_outcomes and self.query.matches(entry, origin)
+            return self._of_outcomes and self.query.matches(entry, *background)
         return False

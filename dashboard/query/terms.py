@@ -1,7 +1,8 @@
 """The keys of the language, and what each asks of an entry.
 
 Comes in: one condition, the clock and the threshold of *slow*. Goes out: a function of an entry
-and its trace's origin; a value that the key does not know is a ``ValueError`` that says what it knows.
+and of what is known of its trace; a value that the key does not know is a ``ValueError`` that says
+what it knows.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import NamedTuple, get_args
 from .. import events
 from ..events import Bypass, Emission, Origin, Outcome
 from . import matching, texts
+from .background import Background, is_rollback
 from .nodes import Condition
 from .texts import Texts, Watched
 
-Predicate = Callable[[Watched, Origin | None], bool]
+Predicate = Callable[[Watched, Background], bool]
 
 
 class Context(NamedTuple):
@@ -38,7 +40,8 @@ class Key(NamedTuple):
     single: bool = True
 
 
-FLAGS = ("error", "slow", "loop", "rolled-back", "bypass", "n+1", "mutated", "async")
+ROLLED_BACK = "rolled-back"
+FLAGS = ("error", "slow", "loop", ROLLED_BACK, "bypass", "n+1", "mutated", "async")
 METHODS: tuple[str, ...] = get_args(events.SendMethod)
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -65,8 +68,8 @@ def build(condition: Condition, context: Context) -> Predicate:
 
 
 def _some(candidates: Texts, test: matching.TextTest) -> Predicate:
-    def predicate(entry: Watched, origin: Origin | None) -> bool:
-        return any(map(test, candidates(entry, origin)))
+    def predicate(entry: Watched, background: Background) -> bool:
+        return any(map(test, candidates(entry, background.origin)))
 
     return predicate
 
@@ -115,38 +118,64 @@ def _one_of(condition: Condition, known: tuple[str, ...], what: str) -> str:
 
 
 def _took(condition: Condition, context: Context) -> Predicate:
-    found = _TOOK.fullmatch(condition.value.casefold())
-    if found is None:
-        raise ValueError(
-            f"{condition.value[:40]!r} is no duration. Write a number with us, ms or s, as in took:>50ms."
-        )
-    limit_us = float(found[1]) * _UNIT_US[found[2]]
-    compare = _COMPARE[condition.operator or ">="]
+    holds = _compared(condition, _duration_us, ">=")
 
-    def predicate(entry: Watched, origin: Origin | None) -> bool:
+    def predicate(entry: Watched, background: Background) -> bool:
         if isinstance(entry, Origin) and entry.state == "opened":
             return False
-        return compare(entry.duration_us, limit_us)
+        return holds(entry.duration_us)
 
     return predicate
 
 
 def _queries(condition: Condition, context: Context) -> Predicate:
-    if _COUNT.fullmatch(condition.value) is None:
-        raise ValueError(f"{condition.value[:40]!r} is no count. Write a whole number, as in queries:>5.")
-    limit = int(condition.value)
-    compare = _COMPARE[condition.operator or "="]
+    holds = _compared(condition, _count, "=")
 
-    def predicate(entry: Watched, origin: Origin | None) -> bool:
-        return isinstance(entry, Emission) and compare(sum(call.queries for call in entry.calls), limit)
+    def predicate(entry: Watched, background: Background) -> bool:
+        return isinstance(entry, Emission) and holds(sum(call.queries for call in entry.calls))
 
     return predicate
+
+
+def _compared(
+    condition: Condition, number_of: Callable[[str], float], default: str
+) -> Callable[[float], bool]:
+    """Return the test for a number: compared with a limit, or between both ends of a range."""
+    low, dots, high = condition.value.partition("..")
+    if dots:
+        if condition.operator:
+            raise ValueError(f"A range takes no operator. Remove {condition.operator!r}, or one end.")
+        least, most = number_of(low), number_of(high)
+        if least > most:
+            raise ValueError(f"The range {condition.value[:40]!r} ends before it begins. Swap its ends.")
+        return lambda number: least <= number <= most
+    limit = number_of(condition.value)
+    compare = _COMPARE[condition.operator or default]
+    return lambda number: compare(number, limit)
+
+
+def _duration_us(text: str) -> float:
+    found = _TOOK.fullmatch(text.casefold())
+    if found is None:
+        raise ValueError(
+            f"{text[:40]!r} is no duration. Write a number with us, ms or s, as in took:>50ms or "
+            "took:10ms..1s."
+        )
+    return float(found[1]) * _UNIT_US[found[2]]
+
+
+def _count(text: str) -> int:
+    if _COUNT.fullmatch(text) is None:
+        raise ValueError(
+            f"{text[:40]!r} is no count. Write a whole number, as in queries:>5 or queries:2..10."
+        )
+    return int(text)
 
 
 def _since(condition: Condition, context: Context) -> Predicate:
     earliest = _moment(condition.value, context.now)
 
-    def predicate(entry: Watched, origin: Origin | None) -> bool:
+    def predicate(entry: Watched, background: Background) -> bool:
         return entry.at >= earliest
 
     return predicate
@@ -176,15 +205,11 @@ def _flag(condition: Condition, context: Context) -> Predicate:
     flag = _one_of(condition, FLAGS, "flag")
     if flag == "slow":
         return _slow(context.slow_us)
-    shown = {
-        "error": _error,
-        "async": _async,
-        "mutated": _mutated,
-        "bypass": _bypass,
-        "rolled-back": _rolled_back,
-    }.get(flag)
+    if flag == ROLLED_BACK:
+        return _rolled_back
+    shown = {"error": _error, "async": _async, "mutated": _mutated, "bypass": _bypass}.get(flag)
 
-    def predicate(entry: Watched, origin: Origin | None) -> bool:
+    def predicate(entry: Watched, background: Background) -> bool:
         return _is_flagged(entry, flag) or (shown is not None and shown(entry))
 
     return predicate
@@ -202,7 +227,7 @@ def _among(flag: str, names: list[str]) -> bool:
 
 
 def _slow(limit_us: float) -> Predicate:
-    def predicate(entry: Watched, origin: Origin | None) -> bool:
+    def predicate(entry: Watched, background: Background) -> bool:
         if isinstance(entry, Bypass):
             return entry.duration_us >= limit_us
         if not isinstance(entry, Emission):
@@ -239,8 +264,12 @@ def _bypass(entry: Watched) -> bool:
     return isinstance(entry, Bypass)
 
 
-def _rolled_back(entry: Watched) -> bool:
-    return isinstance(entry, Outcome) and entry.state == "rolled back"
+def _rolled_back(entry: Watched, background: Background) -> bool:
+    if isinstance(entry, Outcome):
+        return is_rollback(entry)
+    if not isinstance(entry, Emission | Bypass) or entry.transaction is None:
+        return _is_flagged(entry, ROLLED_BACK)
+    return not background.undone.isdisjoint(entry.transaction.blocks) or _is_flagged(entry, ROLLED_BACK)
 
 
 # The empty key is free text.
@@ -259,10 +288,20 @@ KEYS: dict[str, Key] = {
     ),
     "method": Key(", ".join(METHODS), _method),
     "is": Key(", ".join(FLAGS), _flag, operators=(), single=False),
-    "took": Key("how long it took, as in >50ms (or 50ms: at least)", _took, _ORDER, single=False),
-    "queries": Key("SQL queries inside its receivers, as in >5", _queries, _ORDER, single=False),
+    "took": Key("how long it took: >50ms, 10ms..1s (50ms: at least)", _took, _ORDER, single=False),
+    "queries": Key("SQL queries inside its receivers: >5, 2..10", _queries, _ORDER, single=False),
     "since": Key("not older than 30s, 10m, 2h or 1d, or a UTC time", _since, ()),
     "": Key("any text of the entry", _anything, (), single=False),
 }
 
 ORIGIN_KEYS = frozenset({"origin", "user", ""})
+
+
+def is_late(condition: Condition) -> bool:
+    """Return whether the answer for an emission can change while its trace goes on."""
+    return condition.key in ORIGIN_KEYS or asks_for_rollbacks(condition)
+
+
+def asks_for_rollbacks(condition: Condition) -> bool:
+    """Return whether the condition is ``is:rolled-back``."""
+    return condition.key == "is" and condition.value.lower() == ROLLED_BACK

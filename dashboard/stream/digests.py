@@ -7,19 +7,24 @@ that became visible, the newest emissions that match. Bounded however long the s
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from ..events import Entry, Gap, Origin
-from ..query import Query
-from ..query.selection import Selection, Sent, family_of, is_sent
+from ..query import Background, Query, background_of
+from ..query.background import is_rollback
+from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
 
 NEWEST = 25
 MAX_TRACES = 2_000
 MAX_GAPS = 20
 
-OriginOf = Callable[[str], Origin | None]
+MAX_LEARNT = 50
+"""So many traces are looked at again because of what one stretch tells of them; the others are counted."""
+
+OriginOf = Callable[[str, int], Origin | None]
+"""Gives the newest origin entry of a trace up to a seq, where it is known."""
 
 
 class Digest(msgspec.Struct, eq=False):
@@ -28,6 +33,10 @@ class Digest(msgspec.Struct, eq=False):
     ``first`` maps the traces that match in it to the seq of their first match there, in order;
     ``touched`` are all traces with an entry in it. ``forgotten`` counts traces that found no room
     in ``first``. ``emissions`` and ``matched`` count bypasses too, ``families`` whether they match or not.
+
+    ``learnt`` maps the traces of which the stretch tells what their earlier emissions must be asked
+    again for (its user, a rollback) to the seq that told it. ``late`` are the newest of those that
+    match since then, ``late_matched`` counts them all.
     """
 
     after: int = 0
@@ -40,6 +49,9 @@ class Digest(msgspec.Struct, eq=False):
     touched: set[str] = msgspec.field(default_factory=set)
     newest: deque[Sent] = msgspec.field(default_factory=lambda: deque(maxlen=NEWEST))
     gaps: deque[Gap] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_GAPS))
+    learnt: dict[str, int] = {}
+    late: deque[Sent] = msgspec.field(default_factory=lambda: deque(maxlen=NEWEST))
+    late_matched: int = 0
 
     def add(self, later: Digest) -> None:
         """Take in the digest of the stretch that follows this one."""
@@ -54,6 +66,18 @@ class Digest(msgspec.Struct, eq=False):
         self.touched |= later.touched
         self.newest.extend(later.newest)
         self.gaps.extend(later.gaps)
+        self.late.extend(later.late)
+        self.late_matched += later.late_matched
+
+    def add_late(self, trace: str, found: Sequence[Sent]) -> None:
+        """Take in earlier emissions of a trace that was ``learnt`` something of, and now match."""
+        if not found:
+            return
+        self.late.extend(found)
+        self.late_matched += len(found)
+        self.first.setdefault(trace, self.learnt[trace])
+        self.first = OrderedDict(sorted(self.first.items(), key=lambda item: item[1]))
+        self._forget_oldest()
 
     def _forget_oldest(self) -> None:
         while len(self.first) > MAX_TRACES:
@@ -61,20 +85,22 @@ class Digest(msgspec.Struct, eq=False):
             self.forgotten += 1
 
 
-def digest(entries: Iterable[Entry], query: Query, after: int, upto: int, origin_of: OriginOf) -> Digest:
-    """Return what the entries of the stretch ``(after, upto]`` hold for the query."""
+def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin_of: OriginOf) -> Digest:
+    """Return what the entries of the stretch ``(after, upto]`` hold for the query.
+
+    Each is judged by what is known of its trace at the end of the stretch, and by nothing later:
+    however a client falls behind, it is told of an emission once.
+    """
     made = Digest(after, upto)
     selection = Selection(query)
-    origins: dict[str, Origin] = {}
+    backgrounds = _backgrounds(entries, upto, origin_of) if selection.needs_background else {}
     for entry in entries:
         if isinstance(entry, Gap):
             made.gaps.append(entry)
             continue
-        if isinstance(entry, Origin):
-            origins[entry.trace] = entry
         if entry.trace:
             made.touched.add(entry.trace)
-        lets_in = selection.lets_in(entry, origins.get(entry.trace) or origin_of(entry.trace))
+        lets_in = selection.lets_in(entry, backgrounds.get(entry.trace, NOTHING_KNOWN))
         if is_sent(entry):
             made.emissions += 1
             made.families[family_of(entry)] += 1
@@ -84,4 +110,43 @@ def digest(entries: Iterable[Entry], query: Query, after: int, upto: int, origin
         if lets_in and entry.trace:
             made.first.setdefault(entry.trace, entry.seq)
     made._forget_oldest()
+    if backgrounds:
+        _note_learnt(made, entries, query, origin_of)
     return made
+
+
+def _backgrounds(entries: Iterable[Entry], upto: int, origin_of: OriginOf) -> dict[str, Background]:
+    found: dict[str, Background] = {}
+    for entry in entries:
+        known = found.get(entry.trace)
+        if known is None:
+            known = Background(origin_of(entry.trace, upto))
+        found[entry.trace] = known.with_entry(entry)
+    return found
+
+
+def _note_learnt(made: Digest, entries: Iterable[Entry], query: Query, origin_of: OriginOf) -> None:
+    begun: set[str] = set()
+    learnt: dict[str, int] = {}
+    for entry in entries:
+        if isinstance(entry, Origin) and entry.state == "opened":
+            begun.add(entry.trace)
+        elif entry.trace and entry.trace not in begun and (isinstance(entry, Origin) or is_rollback(entry)):
+            before = Background(origin_of(entry.trace, made.after))
+            if query.learns(before, before.with_entry(entry)):
+                learnt[entry.trace] = entry.seq
+    made.forgotten += max(len(learnt) - MAX_LEARNT, 0)
+    made.learnt = dict(list(learnt.items())[-MAX_LEARNT:])
+
+
+def late_matches(entries: Sequence[Entry], query: Query, after: int, upto: int) -> list[Sent]:
+    """Return which of a trace's entries up to ``after`` match because of what came up to ``upto``."""
+    selection = Selection(query)
+    earlier = [entry for entry in entries if entry.seq <= after]
+    before = background_of(earlier)
+    now = background_of(entry for entry in entries if entry.seq <= upto)
+    return [
+        entry
+        for entry in earlier
+        if is_sent(entry) and selection.lets_in(entry, now) and not selection.lets_in(entry, before)
+    ]

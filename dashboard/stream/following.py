@@ -20,7 +20,7 @@ from ..statistics import Pulses
 from ..tail import Slice, Tail
 from ..traces.summaries import TraceSummary
 from . import fragments
-from .digests import Digest, digest
+from .digests import MAX_LEARNT, Digest, digest, late_matches
 
 logger = logging.getLogger("signalscope")
 
@@ -239,7 +239,10 @@ class Following:
         known = self._digests.get(key)
         if known is None:
             entries, reached = await self._stretch(after, self.head.seq)
+            if query.needs_origin:
+                await self._load_origins(entries)
             known = digest(entries, query, after, reached, self.origin)
+            await self._look_again(known, query)
             if reached == after < self.head.seq:
                 return known  # nothing yet, and not for good
             self._digests[key] = known
@@ -247,10 +250,26 @@ class Following:
                 self._digests.popitem(last=False)
         return known
 
-    def origin(self, trace: str) -> Origin | None:
-        """Return what started the trace, where that is known here."""
+    async def _load_origins(self, entries: Sequence[Entry]) -> None:
+        """Read what started the traces that were met in the middle: a filter may ask for it."""
+        met = dict.fromkeys(entry.trace for entry in entries if entry.trace in self._partial)
+        unknown = [trace for trace in met if self._traces[trace].origin is None]
+        if unknown:
+            await self.load(unknown[-MAX_LEARNT:])
+
+    async def _look_again(self, made: Digest, query: Query) -> None:
+        """Add the earlier emissions that match because of what the stretch tells of their traces."""
+        if made.learnt:
+            for trace, entries in await asyncio.to_thread(self._read, list(made.learnt)):
+                made.add_late(trace, late_matches(entries, query, made.after, made.upto))
+
+    def origin(self, trace: str, upto: int) -> Origin | None:
+        """Return the newest entry up to a seq that says what started the trace, where it is known here."""
         summary = self._traces.get(trace)
-        return summary.origin if summary else None
+        if summary is None:
+            return None
+        known = [one for one in (summary.closed, summary.opened) if one is not None and one.seq <= upto]
+        return known[0] if known else None
 
     def summary(self, trace: str) -> TraceSummary | None:
         """Return the trace's summary if all of it is known here; otherwise ``load`` it first."""

@@ -13,8 +13,9 @@ import msgspec
 
 from ..events import Entry, Gap, Origin
 from ..journal.base import Journal
-from ..query import Query
-from ..query.selection import Selection, Sent, family_of, is_sent
+from ..query import Background, Query, background_of
+from ..query.background import is_rollback
+from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
 from ..traces.summaries import TraceSummary
 
 CHUNK = 500
@@ -23,6 +24,8 @@ EMISSIONS = 75
 MAX_LOOKED = 10_000
 TRACE_LIMIT = 10_000
 TRACE_BUDGET = 30_000
+BACKGROUND_LIMIT = 1_000
+"""So many of a trace's first entries are read for what is known of it, where the look began below its end."""
 
 
 class Found(msgspec.Struct, eq=False):
@@ -43,13 +46,15 @@ class Found(msgspec.Struct, eq=False):
 
 
 class _Look:
-    def __init__(self, query: Query, *, flat: bool, limit: int) -> None:
+    def __init__(self, query: Query, *, flat: bool, limit: int, from_end: bool) -> None:
         self.found = Found()
         self.traces: OrderedDict[str, None] = OrderedDict()
         self._selection = Selection(query)
         self._limit = limit
         self._flat = flat
-        self._origins: dict[str, Origin] = {}
+        self._first_entries = 1 if from_end else BACKGROUND_LIMIT
+        self._known: dict[str, Background] = {}
+        self._ends: dict[str, Origin] = {}
 
     @property
     def enough(self) -> bool:
@@ -71,18 +76,17 @@ class _Look:
 
     def lets_in(self, entry: Entry) -> bool:
         """Return whether the entry alone brings its trace into the tree."""
-        return self._selection.lets_in(entry, self._origins.get(entry.trace))
+        return self._selection.lets_in(entry, self._known.get(entry.trace, NOTHING_KNOWN))
 
     def end_of(self, trace: str) -> Origin | None:
         """Return what closed the trace, where the look has met it."""
-        origin = self._origins.get(trace)
-        return origin if origin is not None and origin.state == "closed" else None
+        return self._ends.get(trace)
 
     def _look_at(self, entry: Entry, journal: Journal) -> None:
         found = self.found
-        if isinstance(entry, Origin):
-            self._origins.setdefault(entry.trace, entry)
-        lets_in = self._selection.lets_in(entry, self._origin_of(entry.trace, journal))
+        if isinstance(entry, Origin) and entry.state == "closed":
+            self._ends.setdefault(entry.trace, entry)
+        lets_in = self._selection.lets_in(entry, self._background_of(entry, journal))
         if is_sent(entry):
             found.looked += 1
             found.families[family_of(entry)] += 1
@@ -95,15 +99,20 @@ class _Look:
         elif entry.trace:
             self.traces[entry.trace] = None
 
-    def _origin_of(self, trace: str, journal: Journal) -> Origin | None:
-        if not (trace and self._selection.needs_origin):
-            return None
-        if trace not in self._origins:
+    def _background_of(self, entry: Entry, journal: Journal) -> Background:
+        """Return what is known of the entry's trace; later entries of it were met before."""
+        trace = entry.trace
+        if not (trace and self._selection.needs_background):
+            return NOTHING_KNOWN
+        known = self._known.get(trace)
+        if known is None:
+            closes = isinstance(entry, Origin) and entry.state == "closed"
             # Reading backwards meets an open trace's emissions before what opened it.
-            first = journal.read_trace(trace, 1)
-            if first and isinstance(first[0], Origin):
-                self._origins[trace] = first[0]
-        return self._origins.get(trace)
+            known = Background() if closes else background_of(journal.read_trace(trace, self._first_entries))
+        if isinstance(entry, Origin) or is_rollback(entry):
+            known = known.with_entry(entry)
+        self._known[trace] = known
+        return known
 
 
 def look_back(
@@ -123,7 +132,8 @@ def look_back(
     Left out are traces that the reader has already: those with a match up to ``after``, or between
     ``before`` and ``shown_to``.
     """
-    look = _Look(query, flat=flat, limit=limit or (EMISSIONS if flat else TRACES))
+    from_end = before is None or before > journal.head().seq
+    look = _Look(query, flat=flat, limit=limit or (EMISSIONS if flat else TRACES), from_end=from_end)
     found, top = look.found, before
     while not look.enough and found.entries < MAX_LOOKED:
         chunk = journal.read_back(before, CHUNK)

@@ -14,9 +14,8 @@ from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import conf, pipeline
-from ..events import Origin
 from ..journal.base import Cursor, JournalError
-from ..query import Query, QuerySyntaxError, Term, parse
+from ..query import Background, Query, QuerySyntaxError, Term, background_of, parse
 from ..query.nodes import Or
 from ..query.selection import Sent
 from ..security import guarded
@@ -281,18 +280,18 @@ def rows(request: HttpRequest, trace: str) -> HttpResponse:
         return HttpResponse(notices.nothing_there(reason))
     tree = assemble(entries, conf.get().SLOW_MS)
     tree.summary.more = len(entries) >= TRACE_LIMIT
-    window = tree.rows(start, WINDOW, _matches(look, tree.summary.origin))
+    window = tree.rows(start, WINDOW, _matches(look, background_of(entries)))
     parameters = {"q": str(look.query)} if str(look.query) else {}
     more_url = fragments.rows_url(trace, start=window.next_start, **parameters) if window.next_start else ""
     made = fragments.tree(window, more_url)
     return HttpResponse(made)
 
 
-def _matches(look: Look, origin: Origin | None) -> Matches | None:
+def _matches(look: Look, background: Background) -> Matches | None:
     if look.query.matches_everything:
         return None
 
     def matches(entry: Sent) -> bool:
-        return look.query.matches(entry, origin)
+        return look.query.matches(entry, *background)
 
     return matches
