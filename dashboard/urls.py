@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from .views import emission, export, graph, live, receivers, trace
+from .views import completions, emission, export, graph, live, presets, receivers, trace
 
 app_name = "signalscope"
 
 urlpatterns = [
     path("", live.live, name="live"),
+    path("query/complete/", completions.completions, name="complete"),
+    path("presets/", presets.presets, name="presets"),
     path("rows/<str:trace>/", live.rows, name="rows"),
     path("traces/<str:trace>/", trace.trace, name="trace"),
     path("traces/<str:trace>/export/<str:format>/", export.export, name="export"),

@@ -22,7 +22,7 @@ from .samples import call, emission, origin
 VOID_ELEMENTS = {"input", "path", "rect", "br", "img", "use"}
 IDS_OF_PAGE = {
     *("rows", "rate", "seq", "dropped", "scope", "lamp", "matching", "pill", "pause", "paused", "waiting"),
-    *("token", "pulses", "void", "journal-error", "ended"),
+    *("token", "pulses", "void", "journal-error", "ended", "filter-error"),
     *(f"n-{family}" for family in CHANNELS),
 }
 

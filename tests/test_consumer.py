@@ -110,11 +110,29 @@ async def test_the_filter_in_the_address_is_applied(journal: Journal) -> None:
     await socket.leave()
 
 
-async def test_a_filter_that_does_not_parse_filters_nothing(journal: Journal) -> None:
-    socket = Socket(address="/ws/signals/?q=is:nonsense")
+async def test_a_filter_that_does_not_parse_is_told_with_its_place_and_no_rows_come(journal: Journal) -> None:
+    socket = Socket(address="/ws/signals/?q=is:error+sendr:x")
     await socket.open(journal)
+    assert "at column 10" in await socket.hear()
+    assert "sendr: is no key. Did you mean sender:?" in socket.page.texts["filter-error"]
+    assert "No rows come until then." in socket.page.texts["filter-error"]
     journal.append(traces(1, 1))
+    text = await socket.hear_until(f'id="seq">{journal.head().seq}<')
+    assert "/page/1/" not in text
+    assert socket.page.batches == []
+    await socket.leave()
+
+
+async def test_a_filter_on_the_user_shows_the_trace_when_its_request_has_ended(journal: Journal) -> None:
+    socket = Socket(address="/ws/signals/?layout=tree&q=user:admin+signal:post_save")
+    await socket.open(journal)
+    opened, sent, closed = traces(1, 1)
+    journal.append([opened, sent])
+    await socket.hear_until(f'id="seq">{journal.head().seq}<')
+    assert socket.page.traces == []
+    journal.append([closed])
     await socket.hear_until("/page/1/")
+    assert socket.page.traces == ["1"]
     await socket.leave()
 
 

@@ -144,9 +144,83 @@ def test_a_filter_that_does_not_parse_says_where_and_filters_nothing(journal: Jo
     page = html(response)
     assert len(titles(response)) == 2
     assert "Nothing is filtered until then." in page
-    assert re.search(r"<pre aria-hidden=\"true\">is:errr &quot;&lt;b&gt;\n +\^</pre>", page)
+    assert "Not a filter, at column 9." in page
+    assert "<span>is:errr </span><mark>&quot;</mark><span>&lt;b&gt;</span>" in page
     assert 'value="is:errr &quot;&lt;b&gt;"' in page
+    assert 'aria-invalid="true"' in page
     assert 'ws-connect="/ws/signals/?q=&amp;layout=tree"' in page
+
+
+def test_what_does_not_parse_leaves_the_terms_beside_it_in_force(journal: Journal) -> None:
+    journal.append(traces(1, 2))
+    journal.append(traces(3, 1, sender="demo_app.Tag"))
+    response = get(q=["sender:Tag", "sendr:x"])
+    page = html(response)
+    assert response.status_code == 200
+    assert titles(response) == ["/page/3/"]
+    assert "Until then the list shows what the other terms ask for." in page
+    assert "Did you mean sender:?" in page
+    assert 'name="q" value="sender:Tag"' in page
+    assert 'value="sendr:x"' in page
+    assert 'ws-connect="/ws/signals/?q=sender%3ATag&amp;layout=tree"' in page
+
+
+def test_to_htmx_what_does_not_parse_is_answered_with_the_place_alone(journal: Journal) -> None:
+    journal.append(traces(1, 2))
+    response = get(htmx=True, q=["is:error", "a or"])
+    part = html(response)
+    assert part.strip().startswith('<div class="notice is-error filter-error" id="filter-error" role="alert"')
+    assert 'data-position="4"' in part
+    assert "The list stays as it was." in part
+    assert part.count("<div") == 1
+    assert [response.headers[name] for name in ("HX-Retarget", "HX-Reswap", "HX-Push-Url")] == [
+        "#filter-error",
+        "outerHTML",
+        "false",
+    ]
+
+
+def test_what_is_typed_beside_chips_is_a_query_of_its_own(journal: Journal) -> None:
+    response = get(q=["is:error", "a or b"])
+    assert parse_qs(urlsplit(response.headers["Location"]).query) == {"q": ["is:error (a or b)"]}
+    response = get(q=["a or b", " ", "c or d"])
+    assert parse_qs(urlsplit(response.headers["Location"]).query) == {"q": ["(a or b) (c or d)"]}
+
+
+def test_terms_that_are_too_many_only_together_are_refused(journal: Journal) -> None:
+    page = html(get(q=["a " * 30, "b " * 30]))
+    assert "The query has more than 50 terms." in page
+    assert page.count('class="remove"') == 30
+
+
+def test_a_query_without_an_error_has_the_place_for_one(journal: Journal) -> None:
+    page = html(get())
+    assert re.search(r'id="filter-error" role="alert" hidden></div>', page)
+    assert "aria-invalid" not in page
+
+
+def test_the_box_completes_itself_and_says_so(journal: Journal) -> None:
+    page = html(get())
+    box = re.search(r'<input type="text" id="query"[^>]*>', page)
+    assert box is not None
+    for attribute in (
+        'role="combobox"',
+        'aria-controls="completions"',
+        'aria-expanded="false"',
+        'hx-get="/signals/query/complete/"',
+    ):
+        assert attribute in box.group()
+    assert re.search(
+        r'<ul class="completions" id="completions" role="listbox" aria-label="[^"]+" hidden>', page
+    )
+
+
+def test_the_help_sheet_and_the_presets_open_without_a_script(journal: Journal) -> None:
+    page = html(get(q="is:error"))
+    for name in ("filter-help", "presets"):
+        assert f'popovertarget="{name}"' in page
+        assert re.search(rf'id="{name}" popover', page)
+    assert 'aria-current="true"><span class="name">Errors</span>' in page
 
 
 def test_the_flat_layout_lists_emissions(journal: Journal) -> None:

@@ -57,6 +57,12 @@ def key_in(word: str) -> str | None:
     return key if colon and key.isascii() and key.isalpha() else None
 
 
+def operator_at(text: str, at: int) -> str:
+    """Return the operator that begins at this place, or an empty text."""
+    found = _OPERATOR.match(text, at)
+    return found.group() if found else ""
+
+
 class _Lexer:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -128,11 +134,9 @@ class _Lexer:
         return self._text[start : self._at]
 
     def _operator(self) -> str:
-        found = _OPERATOR.match(self._text, self._at)
-        if found is None:
-            return ""
-        self._at = found.end()
-        return found.group()
+        found = operator_at(self._text, self._at)
+        self._at += len(found)
+        return found
 
     def _value(self) -> tuple[str, bool]:
         if self._text.startswith(_QUOTE, self._at):

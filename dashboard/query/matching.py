@@ -41,7 +41,7 @@ def named(value: str, *, exact: bool, wild: bool) -> TextTest:
     @lru_cache(maxsize=_REMEMBERED)
     def test(text: str) -> bool:
         folded = text.casefold()
-        return any(_matches_from(pieces, folded, start) for start in _part_starts(folded))
+        return any(_matches_from(pieces, folded, start) for start in part_starts(folded))
 
     return test
 
@@ -56,7 +56,8 @@ def whole(value: str, *, wild: bool) -> TextTest:
     return test
 
 
-def _part_starts(text: str) -> list[int]:
+def part_starts(text: str) -> list[int]:
+    """Return where the parts of a dotted name or a path begin."""
     return [0, *(end.end() for end in _PART_END.finditer(text))]
 
 

@@ -24,7 +24,7 @@ from django.shortcuts import resolve_url
 from .. import access, conf, pipeline
 from ..causality import suppressed
 from ..journal.base import Cursor, JournalError
-from ..query import Query, QuerySyntaxError, parse
+from ..query import QuerySyntaxError, parse
 from . import notices, readouts
 from .following import Following
 from .fragments import FLAT, NONE, TREE
@@ -66,14 +66,6 @@ def _vitals(head: Cursor) -> Mapping[str, str]:
         rate=rates.per_second, seq=head.seq, dropped=health.dropped, seconds=rates.seconds
     )
     return numbers | {"journal-error": notices.journal_error(health.error)}
-
-
-def filter_of(text: str) -> Query:
-    """Return the query of a page; one that does not parse filters nothing, as the page says."""
-    try:
-        return parse(text, slow_ms=conf.get().SLOW_MS)
-    except QuerySyntaxError:
-        return parse("")
 
 
 class LiveConsumer(AsyncConsumer):
@@ -167,7 +159,14 @@ class LiveConsumer(AsyncConsumer):
             self._deadline.cancel()
         asked = parse_qs(self.scope.get("query_string", b"").decode("utf-8", "replace"))
         layout = asked.get("layout", [TREE])[-1]
-        query = filter_of(asked.get("q", [""])[-1])
+        text = asked.get("q", [""])[-1]
+        query = parse("")
+        try:
+            query = parse(text, slow_ms=conf.get().SLOW_MS)
+        except QuerySyntaxError as error:
+            # Rows that nobody asked for would be worse than none; the numbers go on.
+            await self._send(notices.filter_error(text, error))
+            layout = NONE
         try:
             source = following()
         except JournalError as error:

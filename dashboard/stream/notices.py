@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from .. import wording
 from ..journal.base import Cursor
+from ..query import QuerySyntaxError
+from ..query.excerpt import excerpt
 from .fragments import FLAT, TREE, live_url
 
 _NOTHING = mark_safe("")
@@ -56,6 +58,13 @@ def journal_error(error: str | None) -> SafeString:
         '<div class="notice is-error" id="journal-error" role="alert"><b>Journal:</b> <span>{}</span></div>',
         error,
     )
+
+
+def filter_error(text: str, error: QuerySyntaxError) -> SafeString:
+    """Return the notice that a filter does not parse, and where."""
+    wrong = {"error": error, "excerpt": excerpt(text, error)}
+    context = {"wrong": wrong, "until": "No rows come until then."}
+    return SafeString(render_to_string("signalscope/filter_error.html", context))
 
 
 def ended(reason: str, remedy: str, href: str = "", action: str = "") -> SafeString:

@@ -6,89 +6,36 @@ afterwards arrives through the socket, from the cursor that this page was read a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import conf, pipeline
 from ..journal.base import Cursor, JournalError
-from ..query import Background, Query, QuerySyntaxError, Term, background_of, parse
-from ..query.nodes import Or
+from ..query import Background, background_of
 from ..query.selection import Sent
 from ..security import guarded
 from ..stream import fragments, notices, readouts
-from ..stream.fragments import FLAT, TREE, WINDOW
+from ..stream.fragments import FLAT, WINDOW
 from ..stream.lookback import Found, look_back
 from ..traces.tree import Matches, assemble
-from .page import NOWHERE, page, scenarios, wants_part
+from .filters import Look, Wrong, filter_bar
+from .page import NOWHERE, page, wants_part
 
 STRETCH_ROWS = 300
 TRACE_LIMIT = 20_000
 _BATCH = 10
-
-SHORTCUTS = {"error": "errors", "slow": "slow", "rolled-back": "rolled back", "bypass": "bypasses"}
-
-
-class Look(NamedTuple):
-    """What the address asks for. ``error`` is set when ``text`` is no query; then nothing is filtered."""
-
-    text: str
-    query: Query
-    layout: str
-    error: QuerySyntaxError | None = None
-
-    @classmethod
-    def of(cls, asked: QueryDict) -> Look:
-        """Read the address; several ``q`` are one query."""
-        text = " ".join(part.strip() for part in asked.getlist("q") if part.strip())
-        layout = FLAT if asked.get("layout") == FLAT else TREE
-        slow_ms = conf.get().SLOW_MS
-        try:
-            return cls(text, parse(text, slow_ms=slow_ms), layout)
-        except QuerySyntaxError as error:
-            return cls(text, parse("", slow_ms=slow_ms), layout, error)
-
-    @property
-    def address(self) -> str:
-        """The live page with this look."""
-        return fragments.live_url(self.layout, self.text if self.error else str(self.query))
-
-
-class Chip(NamedTuple):
-    """A term of the filter: what it says, the page without it, and the page where it can be edited."""
-
-    term: Term
-    without: str
-    edit: str
-
-
-class Shortcut(NamedTuple):
-    """A flag to look for: what its button says, whether it is on, and the page with it toggled."""
-
-    flag: str
-    label: str
-    on: bool
-    toggled: str
-
-
-class Channel(NamedTuple):
-    """A family's button: whether it is on, how many were seen, and the page with it toggled."""
-
-    family: str
-    label: str
-    on: bool
-    counted: SafeString
-    toggled: str
 
 
 @guarded
 def live(request: HttpRequest) -> HttpResponse:
     """Show the stream: the page, to htmx its live part, or with ``after``/``upto`` one stretch."""
     look = Look.of(request.GET)
-    if len(request.GET.getlist("q")) > 1 and not wants_part(request):
+    if look.wrong and wants_part(request):
+        return _refused(request, look.wrong)
+    if len(request.GET.getlist("q")) > 1 and not look.wrong and not wants_part(request):
         return HttpResponseRedirect(look.address)
     if "upto" in request.GET:
         return _stretch(request, look)
@@ -98,6 +45,16 @@ def live(request: HttpRequest) -> HttpResponse:
         response.headers["HX-Push-Url"] = look.address
         return response
     return page(request, "signalscope/live.html", context, name="live")
+
+
+def _refused(request: HttpRequest, wrong: Wrong) -> HttpResponse:
+    """Say where the filter does not parse, and leave the list, its socket and the address as they are."""
+    context = {"wrong": wrong, "until": "The list stays as it was."}
+    response = render(request, "signalscope/filter_error.html", context)
+    response.headers["HX-Retarget"] = "#filter-error"
+    response.headers["HX-Reswap"] = "outerHTML"
+    response.headers["HX-Push-Url"] = "false"
+    return response
 
 
 def _newest(look: Look, request: HttpRequest) -> dict[str, Any]:
@@ -129,7 +86,7 @@ def _newest(look: Look, request: HttpRequest) -> dict[str, Any]:
         "token": _token(cursor, found),
         "tallies": readouts.tallies(found.matched, found.looked, found.families),
         "journal_error": error,
-    } | _filters(look, request, found.families)
+    } | filter_bar(look, request, found.families)
 
 
 def _token(cursor: Cursor, found: Found) -> SafeString:
@@ -186,78 +143,13 @@ def _stretch(request: HttpRequest, look: Look) -> HttpResponse:
         "journal_error": error,
         "stretch": (after + 1, upto),
     }
-    context |= _filters(look, request, found.families)
+    context |= filter_bar(look, request, found.families)
     return page(request, "signalscope/live.html", context, name="live")
 
 
 def _number(request: HttpRequest, name: str) -> int:
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-
-
-# --- the filter bar ------------------------------------------------------------------------------
-
-
-def _filters(look: Look, request: HttpRequest, families: Mapping[str, int]) -> dict[str, Any]:
-    query = look.query
-    text = str(query)
-    buttons = channels(look, families)
-    return {
-        "chips": [] if look.error else [_chip(term, look) for term in query.terms],
-        "given": f"({text})" if isinstance(query.root, Or) else text,
-        "typed": look.text if look.error else request.GET.get("edit", "")[:500],
-        "caret": " " * min(look.error.position, 200) if look.error else "",
-        "layouts": [
-            (name, title, name == look.layout, fragments.live_url(name, text))
-            for name, title in ((TREE, "Tree"), (FLAT, "Flat"))
-        ],
-        "channels": buttons,
-        "shortcuts": shortcuts(look),
-        # The socket updates the counts of all families: each needs an element.
-        "unshown": set(readouts.CHANNELS) - {button.family for button in buttons},
-        "socket": fragments.socket_url(look.layout, text),
-        "filtered": bool(text),
-        "everything": fragments.live_url(look.layout, ""),
-        "scenarios": scenarios(),
-    }
-
-
-def shortcuts(look: Look) -> list[Shortcut]:
-    """Return the buttons of what is looked for most."""
-    on = {term.value: term for term in look.query.terms if term.key == "is" and not term.negated}
-    return [
-        Shortcut(
-            flag,
-            label,
-            flag in on,
-            fragments.live_url(
-                look.layout, on[flag].without if flag in on else look.query.with_term("is", flag)
-            ),
-        )
-        for flag, label in SHORTCUTS.items()
-    ]
-
-
-def channels(look: Look, families: Mapping[str, int]) -> list[Channel]:
-    """Return the buttons of the families; ``init`` only where its signals are recorded."""
-    terms = [term for term in look.query.terms if term.key == "family"]
-    off = {term.value: term for term in terms if term.negated}
-    only = {term.value: term for term in terms if not term.negated}
-    ignored = any(name.endswith("_init") for name in conf.get().IGNORE_SIGNALS)
-    shown = [name for name in readouts.CHANNELS if name != "init" or not ignored or families.get("init")]
-    made = []
-    for family in shown:
-        hidden = off.get(family) or (next(iter(only.values())) if only and family not in only else None)
-        toggled = hidden.without if hidden else look.query.with_term("family", family, negated=True)
-        counted = readouts.channel_count(family, families.get(family, 0))
-        address = fragments.live_url(look.layout, toggled)
-        made.append(Channel(family, readouts.CHANNELS[family], hidden is None, counted, address))
-    return made
-
-
-def _chip(term: Term, look: Look) -> Chip:
-    without = fragments.live_url(look.layout, term.without)
-    return Chip(term, without, fragments.edit_url(look.layout, term.without, term.text))
 
 
 # --- the rows of one trace -----------------------------------------------------------------------
