@@ -14,14 +14,14 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.test import RequestFactory
 
 from dashboard import pipeline
-from dashboard.events import Cause, Effect
+from dashboard.events import Cause, Effect, Outcome, Transaction
 from dashboard.journal import open_journal
 from dashboard.journal.base import Journal, JournalError
 from dashboard.views import export as exports
 from dashboard.views import trace as views
 from dashboard.views.trace import Look
 
-from .samples import TRACE, admin_add, boom, call, emission, origin
+from .samples import NOON, TRACE, admin_add, boom, call, emission, origin
 from .test_waterfall import bypass, loop, outcome, within
 
 STAFF = User(username="staff", is_staff=True)
@@ -96,6 +96,39 @@ def test_the_head_says_what_it_was_who_asked_and_how_it_went(journal: Journal) -
 def test_the_waterfall_nests_what_was_caused(journal: Journal) -> None:
     journal.append(admin_add())
     assert keys_in(text_of()) == ["e1", "e2", "e2.0", "e3", "e3.0", "e4", "e4.0", "e3.1", "e5", "e5.0"]
+
+
+def stepped_back(page: str) -> list[str]:
+    found = re.findall(r'class="row row-(?:emission|call)([^"]*)"[^>]* data-key="([^"]+)"', page)
+    return [key for looks, key in found if "is-other" in looks]
+
+
+def test_a_filter_lets_what_it_does_not_ask_for_step_back(journal: Journal) -> None:
+    journal.append(admin_add())
+    assert stepped_back(text_of()) == []
+    page = text_of("?q=is:error+or+signal:pre_save+user:admin")
+    assert stepped_back(page) == ["e1", "e3", "e3.0", "e3.1"]
+    assert "<b>3</b> match</span>" in page
+    assert 'name="q" value="is:error or signal:pre_save user:admin"' in page
+    assert "q=is%3Aerror" in page.split('aria-pressed="false"')[0].rpartition("href=")[2]
+
+
+def test_a_filter_on_rollbacks_knows_the_traces_outcomes(journal: Journal) -> None:
+    inside = Transaction("default", "open", ["t1"])
+    undone = Outcome(at=NOON, block="t1", trace=TRACE, alias="default", state="rolled back", emissions=1)
+    journal.append(
+        [emission("back", transaction=inside, calls=[call()]), emission("kept", 1, calls=[call()]), undone]
+    )
+    assert stepped_back(text_of("?q=is:rolled-back")) == ["kept", "kept.0"]
+
+
+def test_a_filter_that_does_not_parse_says_where_and_no_row_steps_back(journal: Journal) -> None:
+    journal.append(admin_add())
+    page = text_of("?q=took:fast")
+    assert stepped_back(page) == []
+    assert "at column 6" in page
+    assert "<mark>fast</mark>" in page
+    assert "No row steps back until then." in page
 
 
 def test_the_critical_calls_are_marked_and_listed(journal: Journal) -> None:

@@ -1,8 +1,8 @@
 """The page of one trace: overview, waterfall, totals, critical path, inspector.
 
 Comes in: a trace's id, and in the address what to show of it: ``min`` (milliseconds below which
-rows are left out), ``start``, ``by``, ``loops``, ``critical``, ``emission``. Goes out: the page; to
-htmx its body, or with ``part=rows`` further rows.
+rows are left out), ``start``, ``by``, ``loops``, ``critical``, ``emission``, ``q`` (a filter: what it
+does not ask for steps back). Goes out: the page; to htmx its body, or with ``part=rows`` further rows.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from .. import conf, pipeline
 from ..events import Entry
 from ..exports import FORMATS
 from ..journal.base import Journal, JournalError
+from ..query import QuerySyntaxError, background_of, parse
+from ..query.selection import is_sent
 from ..security import guarded
 from ..stream import fragments, notices
 from ..stream.fragments import WINDOW
@@ -28,8 +30,9 @@ from ..traces.fates import stays
 from ..traces.loops import depth, error_of, spelled
 from ..traces.overview import overview, ruler
 from ..traces.timing import CriticalPath, critical_path, totals
-from ..traces.tree import Sieve, TraceTree, assemble
+from ..traces.tree import Matches, Sieve, TraceTree, assemble
 from .emission import inspection
+from .filters import Wrong
 from .page import page, wants_part
 
 LIMIT = 50_000
@@ -53,6 +56,7 @@ class Look(NamedTuple):
     whole_loops: bool = False
     critical: bool = False
     emission: str = ""
+    q: str = ""
 
     @classmethod
     def of(cls, trace: str, asked: QueryDict) -> Look:
@@ -65,6 +69,7 @@ class Look(NamedTuple):
             asked.get("loops") == "whole",
             asked.get("critical") == "only",
             asked.get("emission", "")[:64],
+            asked.get("q", "").strip(),
         )
 
     def address(self, **changes: Any) -> str:
@@ -77,6 +82,7 @@ class Look(NamedTuple):
             "loops": "whole" if look.whole_loops else "",
             "critical": "only" if look.critical else "",
             "emission": look.emission,
+            "q": look.q,
         }
         query = urlencode({key: value for key, value in values.items() if value})
         base = reverse("signalscope:trace", args=[self.trace])
@@ -113,8 +119,8 @@ def trace(request: HttpRequest, trace: str) -> HttpResponse:
     tree.summary.more = len(entries) >= LIMIT
     if part and request.GET.get("part") == "rows":
         path = _critical_path(tree)
-        return HttpResponse(_rows(tree, look, path)["rows"])
-    context = _context(tree, look)
+        return HttpResponse(_rows(tree, look, path, _marks(look, entries))["rows"])
+    context = _context(tree, look, entries)
     if part:
         return render(request, "signalscope/trace_body.html", context)
     return page(
@@ -138,9 +144,28 @@ def _critical_path(tree: TraceTree) -> CriticalPath:
     return critical_path(tree.roots, tree.summary.started_us, tree.summary.took_us)
 
 
-def _context(tree: TraceTree, look: Look) -> dict[str, Any]:
+class Marks(NamedTuple):
+    """Which rows a filter asks for: all of them while none is set, or ``wrong`` says that it is none."""
+
+    matches: Matches | None = None
+    wrong: Wrong | None = None
+
+
+def _marks(look: Look, entries: Sequence[Entry]) -> Marks:
+    try:
+        query = parse(look.q, slow_ms=conf.get().SLOW_MS)
+    except QuerySyntaxError as error:
+        return Marks(wrong=Wrong(look.q, error))
+    if query.matches_everything:
+        return Marks()
+    background = background_of(entries)
+    return Marks(lambda entry: query.matches(entry, *background))
+
+
+def _context(tree: TraceTree, look: Look, entries: Sequence[Entry]) -> dict[str, Any]:
     path = _critical_path(tree)
-    look = _at_emission(tree, look, path)
+    marks = _marks(look, entries)
+    look = _at_emission(tree, look, path, marks)
     held = totals(tree.roots, tree.slow_ms)
     took_us = max(tree.summary.took_us, 1.0)
     shown = held.by_receiver if look.by == "receiver" else held.by_signal
@@ -165,25 +190,32 @@ def _context(tree: TraceTree, look: Look) -> dict[str, Any]:
         "critical_only": look.address(critical=not look.critical),
         "whole_loops": look.address(whole_loops=not look.whole_loops),
         "slider": _slider(look.min_ms, tree.summary.took_us),
-    } | _rows(tree, look, path)
+        "wrong": marks.wrong,
+        "until": "No row steps back until then.",
+        "asked_for": sum(map(marks.matches, filter(is_sent, entries))) if marks.matches else None,
+    } | _rows(tree, look, path, marks)
 
 
-def _sieve(look: Look, path: CriticalPath) -> Sieve:
+def _sieve(look: Look, path: CriticalPath, marks: Marks) -> Sieve:
     return Sieve(
-        min_us=look.min_ms * 1000, transactions=True, whole_loops=look.whole_loops, critical=path.keys
+        marks.matches,
+        min_us=look.min_ms * 1000,
+        transactions=True,
+        whole_loops=look.whole_loops,
+        critical=path.keys,
     )
 
 
-def _at_emission(tree: TraceTree, look: Look, path: CriticalPath) -> Look:
+def _at_emission(tree: TraceTree, look: Look, path: CriticalPath, marks: Marks) -> Look:
     """Return the look with the window that holds the emission it names."""
     if not look.emission or look.start:
         return look
-    place = tree.place(look.emission, _sieve(look, path)) or 0
+    place = tree.place(look.emission, _sieve(look, path, marks)) or 0
     return look._replace(start=place - place % WINDOW)
 
 
-def _rows(tree: TraceTree, look: Look, path: CriticalPath) -> dict[str, Any]:
-    sieve = _sieve(look, path)
+def _rows(tree: TraceTree, look: Look, path: CriticalPath, marks: Marks) -> dict[str, Any]:
+    sieve = _sieve(look, path, marks)
     window = tree.rows(look.start, WINDOW, sieve=sieve)
     more = look.address(start=window.next_start, emission="") if window.next_start else ""
     hidden = tree.count(sieve._replace(min_us=0.0)) - window.total if look.min_ms else 0

@@ -54,7 +54,7 @@ document.addEventListener("keydown", (event) => {
     if (key === "Escape") target.blur();
     return;
   }
-  if (document.querySelector("dialog[open]")) return;
+  if (document.querySelector("dialog[open], :popover-open")) return;
   const control = target.closest("a, button, summary");
   if ([" ", "Enter"].includes(key) && control) {
     // A link that acts as a button answers to the space bar, as buttons do.
