@@ -435,7 +435,7 @@ def test_a_query_says_whether_it_needs_the_outcomes() -> None:
 def test_what_is_known_of_a_trace_grows_with_its_entries() -> None:
     known = background_of([OPENED, POST, UNDONE, CLOSED, OPENED])
 
-    assert (known.origin, known.undone) == (CLOSED, {"t1"})
+    assert known == Background(CLOSED, frozenset({"t1"}))
     assert background_of([POST, BYPASS]) == Background()
 
 

@@ -140,7 +140,7 @@ class _Reader:
     def _unread(self) -> Iterator[Entry]:
         while chunk := self._journal.read(self._cursor.seq, CHUNK):
             for entry in chunk:
-                yield from self._late(entry)
+                yield from self._belated(entry)
                 if self._asked(entry):
                     yield entry
             self._cursor = self._cursor._replace(seq=chunk[-1].seq)
@@ -176,7 +176,7 @@ class _Reader:
             return self._query.matches(entry)
         return self._query.matches(entry, *self._backgrounds.of(entry))
 
-    def _late(self, entry: Entry) -> list[Entry]:
+    def _belated(self, entry: Entry) -> list[Entry]:
         """Return what was read before, and is asked for because of what this entry tells of its trace."""
         if not self._needs_background or not isinstance(entry, Origin | Outcome):
             return []

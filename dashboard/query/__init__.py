@@ -49,11 +49,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..events import Entry, Gap, Late, Origin, Unknown
-from .background import NO_BLOCKS, Background, background_of
+from .background import NO_BLOCKS, Background, Predicate, background_of
 from .lexer import MAX_LENGTH, QuerySyntaxError
 from .nodes import And, Condition, Node, Not, conditions, conjunction, negation, render
 from .parser import MAX_DEPTH, MAX_TERMS, parse_tree
-from .terms import FLAGS, KEYS, ORIGIN_KEYS, Context, Predicate, asks_for_rollbacks, is_late
+from .terms import FLAGS, KEYS, ORIGIN_KEYS, Context, asks_for_rollbacks, can_change
 
 __all__ = [
     "FLAGS",
@@ -90,19 +90,19 @@ class Term(NamedTuple):
 class Query:
     """A parsed query. Equal to another when both say the same in the same order; ``str()`` is its text."""
 
-    __slots__ = ("_late", "_predicate", "root", "slow_ms")
+    __slots__ = ("_changing", "_predicate", "root", "slow_ms")
 
     def __init__(
         self,
         root: Node,
         predicate: Predicate,
         slow_ms: float,
-        late: Mapping[Condition, Predicate] | None = None,
+        changing: Mapping[Condition, Predicate] | None = None,
     ) -> None:
         self.root = root
         self.slow_ms = slow_ms
         self._predicate = predicate
-        self._late = dict(late or {})
+        self._changing = dict(changing or {})
 
     def matches(self, entry: Entry, origin: Origin | None = None, undone: frozenset[str] = NO_BLOCKS) -> bool:
         """Return whether the entry is asked for.
@@ -141,7 +141,7 @@ class Query:
             before.undone != after.undone
             if asks_for_rollbacks(condition)
             else _answer(predicate, before) != _answer(predicate, after)
-            for condition, predicate in self._late.items()
+            for condition, predicate in self._changing.items()
         )
 
     @property
@@ -197,8 +197,8 @@ def parse(text: str, now: datetime | None = None, slow_ms: float = SLOW_MS) -> Q
     """
     context = Context(now or datetime.now(UTC), slow_ms * 1_000)
     root, predicate, predicates = parse_tree(text, context)
-    late = {condition: one for condition, one in predicates.items() if is_late(condition)}
-    return Query(root, predicate, slow_ms, late)
+    changing = {condition: one for condition, one in predicates.items() if can_change(condition)}
+    return Query(root, predicate, slow_ms, changing)
 
 
 def _answer(predicate: Predicate, background: Background) -> bool:

@@ -6,10 +6,11 @@ a request is known when it ends, a rollback when its block does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeGuard
 
 from ..events import Entry, Origin, Outcome
+from .texts import Watched
 
 NO_BLOCKS: frozenset[str] = frozenset()
 
@@ -28,6 +29,10 @@ class Background(NamedTuple):
         if is_rollback(entry):
             return self._replace(undone=self.undone | {entry.block})
         return self
+
+
+Predicate = Callable[[Watched, Background], bool]
+"""What a query asks of an entry and of what is known of its trace."""
 
 
 def is_rollback(entry: Entry) -> TypeGuard[Outcome]:

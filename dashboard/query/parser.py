@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from . import terms
-from .background import Background
+from .background import Background, Predicate
 from .lexer import QuerySyntaxError, Token, tokenize
 from .nodes import And, Condition, Node, Not, conjunction, disjunction, negation
-from .terms import KEYS, Context, Predicate
+from .terms import KEYS, Context
 from .texts import Watched
 
 MAX_DEPTH = 20

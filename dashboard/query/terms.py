@@ -15,13 +15,12 @@ from difflib import get_close_matches
 from typing import NamedTuple, get_args
 
 from .. import events
-from ..events import Bypass, Emission, Origin, Outcome
-from . import matching, texts
-from .background import Background, is_rollback
+from ..events import Emission, Origin
+from . import flags, matching, texts
+from .background import Background, Predicate
+from .flags import FLAGS, ROLLED_BACK
 from .nodes import Condition
 from .texts import Texts, Watched
-
-Predicate = Callable[[Watched, Background], bool]
 
 
 class Context(NamedTuple):
@@ -40,8 +39,6 @@ class Key(NamedTuple):
     single: bool = True
 
 
-ROLLED_BACK = "rolled-back"
-FLAGS = ("error", "slow", "loop", ROLLED_BACK, "bypass", "n+1", "mutated", "async")
 METHODS: tuple[str, ...] = get_args(events.SendMethod)
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -202,74 +199,7 @@ def _moment(value: str, now: datetime) -> datetime:
 
 
 def _flag(condition: Condition, context: Context) -> Predicate:
-    flag = _one_of(condition, FLAGS, "flag")
-    if flag == "slow":
-        return _slow(context.slow_us)
-    if flag == ROLLED_BACK:
-        return _rolled_back
-    shown = {"error": _error, "async": _async, "mutated": _mutated, "bypass": _bypass}.get(flag)
-
-    def predicate(entry: Watched, background: Background) -> bool:
-        return _is_flagged(entry, flag) or (shown is not None and shown(entry))
-
-    return predicate
-
-
-def _is_flagged(entry: Watched, flag: str) -> bool:
-    if not isinstance(entry, Emission):
-        return False
-    return _among(flag, entry.flags) or any(_among(flag, call.flags) for call in entry.calls)
-
-
-def _among(flag: str, names: list[str]) -> bool:
-    # A flag may carry a detail after a colon, such as the depth of a loop.
-    return any(name.partition(":")[0] == flag for name in names)
-
-
-def _slow(limit_us: float) -> Predicate:
-    def predicate(entry: Watched, background: Background) -> bool:
-        if isinstance(entry, Bypass):
-            return entry.duration_us >= limit_us
-        if not isinstance(entry, Emission):
-            return False
-        if entry.duration_us >= limit_us or _is_flagged(entry, "slow"):
-            return True
-        return any(call.duration_us >= limit_us for call in entry.calls)
-
-    return predicate
-
-
-def _error(entry: Watched) -> bool:
-    if isinstance(entry, Emission):
-        return any(call.outcome == "raised" or call.error is not None for call in entry.calls)
-    if not isinstance(entry, Origin):
-        return False
-    return entry.error is not None or entry.status == "failed" or _server_error(entry)
-
-
-def _server_error(origin: Origin) -> bool:
-    status = origin.status or ""
-    return origin.type == "request" and len(status) == 3 and status.startswith("5")
-
-
-def _async(entry: Watched) -> bool:
-    return isinstance(entry, Emission) and any(call.is_async for call in entry.calls)
-
-
-def _mutated(entry: Watched) -> bool:
-    return isinstance(entry, Emission) and any(call.mutations for call in entry.calls)
-
-
-def _bypass(entry: Watched) -> bool:
-    return isinstance(entry, Bypass)
-
-
-def _rolled_back(entry: Watched, background: Background) -> bool:
-    if isinstance(entry, Outcome):
-        return is_rollback(entry)
-    if not isinstance(entry, Emission | Bypass) or entry.transaction is None:
-        return _is_flagged(entry, ROLLED_BACK)
-    return not background.undone.isdisjoint(entry.transaction.blocks) or _is_flagged(entry, ROLLED_BACK)
+    return flags.asks_for(_one_of(condition, FLAGS, "flag"), context.slow_us)
 
 
 # The empty key is free text.
@@ -297,7 +227,7 @@ KEYS: dict[str, Key] = {
 ORIGIN_KEYS = frozenset({"origin", "user", ""})
 
 
-def is_late(condition: Condition) -> bool:
+def can_change(condition: Condition) -> bool:
     """Return whether the answer for an emission can change while its trace goes on."""
     return condition.key in ORIGIN_KEYS or asks_for_rollbacks(condition)
 

@@ -35,8 +35,8 @@ class Digest(msgspec.Struct, eq=False):
     in ``first``. ``emissions`` and ``matched`` count bypasses too, ``families`` whether they match or not.
 
     ``learnt`` maps the traces of which the stretch tells what their earlier emissions must be asked
-    again for (its user, a rollback) to the seq that told it. ``late`` are the newest of those that
-    match since then, ``late_matched`` counts them all.
+    again for (its user, a rollback) to the seq that told it. ``belated`` are the newest of those that
+    match since then, ``belated_matched`` counts them all.
     """
 
     after: int = 0
@@ -50,8 +50,8 @@ class Digest(msgspec.Struct, eq=False):
     newest: deque[Sent] = msgspec.field(default_factory=lambda: deque(maxlen=NEWEST))
     gaps: deque[Gap] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_GAPS))
     learnt: dict[str, int] = {}
-    late: deque[Sent] = msgspec.field(default_factory=lambda: deque(maxlen=NEWEST))
-    late_matched: int = 0
+    belated: deque[Sent] = msgspec.field(default_factory=lambda: deque(maxlen=NEWEST))
+    belated_matched: int = 0
 
     def add(self, later: Digest) -> None:
         """Take in the digest of the stretch that follows this one."""
@@ -66,15 +66,15 @@ class Digest(msgspec.Struct, eq=False):
         self.touched |= later.touched
         self.newest.extend(later.newest)
         self.gaps.extend(later.gaps)
-        self.late.extend(later.late)
-        self.late_matched += later.late_matched
+        self.belated.extend(later.belated)
+        self.belated_matched += later.belated_matched
 
-    def add_late(self, trace: str, found: Sequence[Sent]) -> None:
+    def add_belated(self, trace: str, found: Sequence[Sent]) -> None:
         """Take in earlier emissions of a trace that was ``learnt`` something of, and now match."""
         if not found:
             return
-        self.late.extend(found)
-        self.late_matched += len(found)
+        self.belated.extend(found)
+        self.belated_matched += len(found)
         self.first.setdefault(trace, self.learnt[trace])
         self.first = OrderedDict(sorted(self.first.items(), key=lambda item: item[1]))
         self._forget_oldest()
@@ -139,7 +139,7 @@ def _note_learnt(made: Digest, entries: Iterable[Entry], query: Query, origin_of
     made.learnt = dict(list(learnt.items())[-MAX_LEARNT:])
 
 
-def late_matches(entries: Sequence[Entry], query: Query, after: int, upto: int) -> list[Sent]:
+def belated_matches(entries: Sequence[Entry], query: Query, after: int, upto: int) -> list[Sent]:
     """Return which of a trace's entries up to ``after`` match because of what came up to ``upto``."""
     selection = Selection(query)
     earlier = [entry for entry in entries if entry.seq <= after]

@@ -20,7 +20,7 @@ from ..statistics import Pulses
 from ..tail import Slice, Tail
 from ..traces.summaries import TraceSummary
 from . import fragments
-from .digests import MAX_LEARNT, Digest, digest, late_matches
+from .digests import MAX_LEARNT, Digest, digest, belated_matches
 
 logger = logging.getLogger("signalscope")
 
@@ -261,7 +261,7 @@ class Following:
         """Add the earlier emissions that match because of what the stretch tells of their traces."""
         if made.learnt:
             for trace, entries in await asyncio.to_thread(self._read, list(made.learnt)):
-                made.add_late(trace, late_matches(entries, query, made.after, made.upto))
+                made.add_belated(trace, belated_matches(entries, query, made.after, made.upto))
 
     def origin(self, trace: str, upto: int) -> Origin | None:
         """Return the newest entry up to a seq that says what started the trace, where it is known here."""

@@ -165,7 +165,7 @@ class Client:
             return
         later = await self._following.digest(self._query, self._pending.upto)
         self._pending.add(later)
-        self._matched += later.matched + later.late_matched
+        self._matched += later.matched + later.belated_matched
         self._looked += later.emissions
         self._families += later.families
         self._dirty |= dict.fromkeys(trace for trace in later.touched if trace in self._holdings)
@@ -217,16 +217,16 @@ class Client:
         return items, rest, [trace for trace, _ in newest], [summary.last_seq for _, summary in newest]
 
     def _sent_alone(self) -> tuple[list[Item], list[Item], list[str], Sequence[int]]:
-        newest, late = list(self._pending.newest), list(self._pending.late)
+        newest, belated = list(self._pending.newest), list(self._pending.belated)
         slow_ms = self._following.slow_ms
-        shown = late + newest
+        shown = belated + newest
         items: list[Item] = [(microseconds(entry.at), fragments.flat(entry, slow_ms)) for entry in shown]
         left_out = self._pending.matched - len(newest)
         rest = self._more(newest[0].seq - 1, left_out) if left_out > 0 else []
-        left_out = self._pending.late_matched - len(late)
+        left_out = self._pending.belated_matched - len(belated)
         if left_out > 0:
             # They were sent before this stretch: their own traces hold them, back from the oldest shown.
-            rest += self._more(late[0].seq - 1, left_out, after=max(late[0].seq - STEP, 0))
+            rest += self._more(belated[0].seq - 1, left_out, after=max(belated[0].seq - STEP, 0))
         return items, rest, [entry.id for entry in shown], ()
 
     def _more(self, upto: int, number: int, after: int | None = None) -> list[Item]:
@@ -250,7 +250,7 @@ class Client:
     @property
     def _waiting(self) -> int:
         passed = self._skipped[1] - self._skipped[0] if self._skipped else 0
-        return self._pending.matched + self._pending.late_matched + passed
+        return self._pending.matched + self._pending.belated_matched + passed
 
     def _numbers(self, now: float) -> list[str]:
         if now - self._numbers_at < VITALS_S:
@@ -271,5 +271,5 @@ class Client:
     @property
     def _new(self) -> int:
         if self._layout == FLAT:
-            return self._pending.matched + self._pending.late_matched
+            return self._pending.matched + self._pending.belated_matched
         return len(self._fresh()) + self._pending.forgotten
