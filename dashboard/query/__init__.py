@@ -50,10 +50,11 @@ from typing import Any, NamedTuple
 
 from ..events import Entry, Gap, Late, Origin, Unknown
 from .background import NO_BLOCKS, Background, Predicate, background_of
+from .flags import FLAGS
 from .lexer import MAX_LENGTH, QuerySyntaxError
 from .nodes import And, Condition, Node, Not, conditions, conjunction, negation, render
 from .parser import MAX_DEPTH, MAX_TERMS, parse_tree
-from .terms import FLAGS, KEYS, ORIGIN_KEYS, Context, asks_for_rollbacks, can_change
+from .terms import KEYS, ORIGIN_KEYS, Context, asks_for_rollbacks, can_change
 
 __all__ = [
     "FLAGS",
@@ -97,12 +98,12 @@ class Query:
         root: Node,
         predicate: Predicate,
         slow_ms: float,
-        changing: Mapping[Condition, Predicate] | None = None,
+        changing: Mapping[Condition, Predicate],
     ) -> None:
         self.root = root
         self.slow_ms = slow_ms
         self._predicate = predicate
-        self._changing = dict(changing or {})
+        self._changing = changing
 
     def matches(self, entry: Entry, origin: Origin | None = None, undone: frozenset[str] = NO_BLOCKS) -> bool:
         """Return whether the entry is asked for.
