@@ -39,7 +39,6 @@ function close() {
 function dismiss() {
   dismissed = true;
   waiting = [];
-  if (box()) htmx.trigger(box(), "htmx:abort");
   close();
 }
 
@@ -138,8 +137,10 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id === "completions") {
     choose(null);
-    isFresh = true;
     open();
+    // An answer to what was typed before may come first; the one to what is typed now is on its way.
+    isFresh = event.detail.requestConfig.parameters.q === box().value;
+    if (!isFresh) return;
     for (const late of waiting.splice(0)) late();
   } else if (event.detail.target.id === "filter-error") point();
 });
