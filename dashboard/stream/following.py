@@ -20,7 +20,7 @@ from ..statistics import Pulses
 from ..tail import Slice, Tail
 from ..traces.summaries import TraceSummary
 from . import fragments
-from .digests import MAX_LEARNT, Digest, digest, belated_matches
+from .digests import MAX_LEARNT, Digest, belated_matches, digest
 
 logger = logging.getLogger("signalscope")
 
