@@ -16,7 +16,7 @@ from collections.abc import Hashable
 from types import BuiltinFunctionType, CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models import Model
 from django.db.models.base import ModelBase
 from django.dispatch import Signal
@@ -58,6 +58,18 @@ OF_MODELS = frozenset({"save", "delete", "m2m"})
 def family_of(signal_name: str) -> str:
     """Return the family of the signal with this dotted name; ``custom`` when it is not Django's."""
     return _FAMILY.get(signal_name, "custom")
+
+
+def app_of(name: str) -> str:
+    """Return the label of the app that a signal, sender or receiver belongs to by its dotted name.
+
+    What belongs to no installed app is given its top package; a name without dots is its own.
+    """
+    own = name.removesuffix(" (app)")
+    holders = [one for one in apps.get_app_configs() if f"{own}.".startswith(f"{one.name}.")]
+    if holders:
+        return max(holders, key=lambda one: len(one.name)).label
+    return own.partition(".")[0]
 
 
 def type_name(kind: type) -> str:

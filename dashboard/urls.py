@@ -16,6 +16,7 @@ urlpatterns = [
     path("emissions/<str:id>/", emission.emission, name="emission"),
     path("graph/", graph.graph, name="graph"),
     path("graph/nodes/<str:id>/", graph.node, name="node"),
+    path("graph/export/<str:format>/", graph.export, name="graph-export"),
     path("receivers/", receivers.roster, name="receivers"),
     path("receivers/<str:key>/", receivers.receiver, name="receiver"),
 ]

@@ -28,8 +28,8 @@ def test_a_signal_holds_one_emission_point_for_each_sender() -> None:
 
     (signal,) = graph.columns[2]
     assert signal.key == ("signal", POST_SAVE)
-    assert [point.name for point in signal.points] == ["app.A", "app.B"]
-    assert (signal.count, [point.count for point in signal.points]) == (2, [1, 1])
+    assert [point.name for point in signal.rows] == ["app.A", "app.B"]
+    assert (signal.count, [point.count for point in signal.rows]) == (2, [1, 1])
 
 
 def test_paths_of_one_model_are_not_taken_by_another() -> None:
@@ -116,7 +116,7 @@ def test_only_the_busiest_nodes_are_kept_and_the_rest_is_counted() -> None:
     kept = keep_busiest(graph_of(entries), (3, 3, 4, 3))
 
     assert {node.name for node in kept.columns[1]} == {"app.M19", "app.M18", "app.M17"}
-    assert len(kept.columns[2][0].points) == 3
+    assert len(kept.columns[2][0].rows) == 3
     assert kept.hidden == (0, 17, 17, 0)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.events import Emission
 from dashboard.graph import FULL
-from dashboard.graph.labels import cells, clean, cut, cut_path, short_names
+from dashboard.graph.labels import cells, clean, cut, cut_front, short_names
 
 from .graphs import graph_of, laid_out
 from .samples import TRACE, call, emission, origin
@@ -20,16 +20,17 @@ def test_text_takes_as_many_cells_as_a_monospace_font_gives_it(text: str, width:
     assert cells(text) == width
 
 
-def test_a_long_name_loses_its_middle_and_a_short_one_nothing() -> None:
+def test_a_long_name_loses_its_end_and_a_short_one_nothing() -> None:
     assert cut("make_thumbnail", 14) == "make_thumbnail"
-    assert cut("make_thumbnail", 9) == "make\u2026nail"
+    assert cut("make_thumbnail", 9) == "make_thu\u2026"
     assert cells(cut("\u65e5\u672c\u8a9e" * 100, 20)) <= 20
 
 
 def test_a_path_keeps_its_last_parts_whole() -> None:
-    assert cut_path("POST /admin/demo_app/post/add/", 18) == "POST \u2026/post/add/"
-    assert cut_path("manage.py migrate", 12) == cut("manage.py migrate", 12)
-    assert cells(cut_path("GET /" + "x" * 300, 20)) <= 20
+    assert cut_front("POST /admin/demo_app/post/add/", 18) == "POST \u2026/post/add/"
+    assert cut_front("manage.py scenario like-unlike", 16) == "\u2026 like-unlike"
+    assert cut_front("manage.py migrate_everything", 12) == cut("manage.py migrate_everything", 12)
+    assert cells(cut_front("GET /" + "x" * 300, 20)) <= 20
 
 
 def test_control_and_direction_characters_are_not_drawn() -> None:
@@ -76,4 +77,7 @@ def test_every_label_fits_its_box() -> None:
     graph = laid_out(graph_of([origin(title="/" + "y" * 300), *entries]))
 
     for node in graph.nodes():
-        assert cells(node.label) * FULL.letter + FULL.extra[node.kind] <= node.width + 0.1
+        assert (
+            cells(node.label) * FULL.letter + FULL.extra["row" if node.depth else node.kind]
+            <= node.width + 0.1
+        )

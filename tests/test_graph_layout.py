@@ -85,7 +85,7 @@ def test_no_boxes_of_a_column_overlap(seed: int, metrics: object) -> None:
     for column in graph.columns:
         assert_apart(column)
         for node in column:
-            assert_apart(node.points)
+            assert_apart(node.rows)
 
 
 def test_columns_do_not_overlap_and_everything_is_inside_the_drawing() -> None:
@@ -101,7 +101,7 @@ def test_columns_do_not_overlap_and_everything_is_inside_the_drawing() -> None:
 
 def test_points_stand_inside_their_signal() -> None:
     for signal in laid_out(many()).columns[2]:
-        for point in signal.points:
+        for point in signal.rows:
             assert signal.y < point.y
             assert point.y + point.height <= signal.y + signal.height
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.events import Cause, Entry, Gap, Origin, Unknown
+from dashboard.events import Bypass, Cause, Entry, Gap, Origin, Outcome, Transaction, Unknown
 from dashboard.statistics import Figures, Pulses, Sample, collect, origin_label, orphans, pulse_key, route_of
 
 from .samples import NOON, POST_SAVE, PRE_SAVE, TRACE, admin_add, at, boom, call, emission, origin
@@ -286,3 +286,66 @@ def test_pulses_forget_the_oldest_traces_and_causes() -> None:
 
 def test_a_bar_in_a_name_does_not_cut_the_path() -> None:
     assert pulse_key("GET /a|b", None, "s", "r").split("|") == ["GET /a\u00a6b", "", "s", "r"]
+
+
+# --- bypasses and outcomes -------------------------------------------------------------------
+
+
+def bypass(id: str = "b1", ms: float = 5.0, **fields: object) -> Bypass:
+    values: dict[str, object] = {
+        "id": id,
+        "at": at(ms),
+        "trace": TRACE,
+        "operation": "bulk_create()",
+        "sender": "demo_app.Post",
+        "rows": 20,
+        "skipped": [THUMBNAIL[1]],
+    }
+    return Bypass(**(values | fields))  # type: ignore[arg-type]
+
+
+GHOST = ("ghost", "bulk_create()", "demo_app.Post")
+
+
+def test_a_bypass_counts_apart_from_emissions_with_its_rows_and_the_receivers_it_skipped() -> None:
+    seen = collect([*admin_add(), bypass(), bypass("b2", rows=None)], 60.0, route=no_route)
+
+    assert (seen.emissions, seen.nodes[POST].count) == (5, 4)
+    assert seen.changed[GHOST] == 20
+    assert {link: figures.count for link, figures in seen.bypasses.items()} == {
+        (POST, GHOST): 2,
+        (GHOST, THUMBNAIL): 2,
+        (ADD, POST): 2,
+    }
+    assert GHOST in seen.via[ADD, POST]
+
+
+def test_a_bypass_that_a_receiver_made_flows_from_it_and_not_from_the_origin() -> None:
+    seen = collect([*admin_add(), bypass(cause=Cause("e3", 0))], 60.0, route=no_route)
+
+    assert (THUMBNAIL, GHOST) in seen.caused
+    assert (ADD, POST) not in seen.bypasses
+
+
+def test_a_trace_of_which_only_a_bypass_is_there_misses_its_origin() -> None:
+    assert orphans([bypass(trace="old")]) == {"old"}
+
+
+def test_what_was_sent_in_a_transaction_that_was_rolled_back_is_counted() -> None:
+    sent = emission(transaction=Transaction("default", "open", ["t1"]), calls=[call()])
+    end = Outcome(at=at(9), trace=TRACE, block="t1", alias="default", state="rolled back", emissions=1)
+
+    seen = collect([sent, emission("other", calls=[call()]), end], 60.0)
+
+    assert (seen.nodes[SAVED].rolled_back, seen.nodes[SAVED].count) == (1, 2)
+    assert seen.nodes[THUMBNAIL].rolled_back == 1
+    assert collect([sent], 60.0).nodes[SAVED].rolled_back == 0
+
+
+def test_figures_put_together_are_those_of_all_their_runs() -> None:
+    one, other = figures(10.0, 20.0), figures(30.0)
+
+    both = Figures.together([one, other])
+
+    assert (both.count, both.p50_us, both.window_s) == (3, 20.0, 60.0)
+    assert (one.count, Figures.together([]).count) == (2, 0)

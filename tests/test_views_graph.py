@@ -13,11 +13,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.dispatch import Signal
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.test import RequestFactory
 
 from dashboard import pipeline
-from dashboard.events import Cause, Emission, Entry
+from dashboard.events import Bypass, Cause, Emission, Entry, Outcome, Transaction
 from dashboard.graph import node_id
 from dashboard.journal import open_journal
 from dashboard.journal.base import Journal, JournalError
@@ -79,6 +79,14 @@ def drawing_in(page: str) -> ET.Element:
     return ET.fromstring(drawn[0])  # noqa: S314  (made by the view under test)
 
 
+def export(format: str, query: str = "", user: Any = STAFF) -> HttpResponse:
+    request = RequestFactory().get(f"{GRAPH}export/{format}/{query}")
+    request.user = user
+    response = views.export(request, format=format)
+    assert isinstance(response, HttpResponse)
+    return response
+
+
 def nodes_in(page: str) -> dict[str, ET.Element]:
     return {
         node.attrib["data-path"]: node for node in drawing_in(page).iter("a") if "data-path" in node.attrib
@@ -109,7 +117,7 @@ def test_every_answer_carries_the_strict_policy(journal: Journal) -> None:
 def test_the_page_draws_what_was_seen_and_what_is_registered(journal: Journal) -> None:
     journal.append(recent(admin_add()))
 
-    page = text_of(GRAPH)
+    page = text_of(f"{GRAPH}?group=none")
     nodes = nodes_in(page)
 
     assert f"receiver|{RECEIVER}" in nodes
@@ -147,7 +155,7 @@ def test_the_window_leaves_out_what_is_older(journal: Journal) -> None:
 
     assert f"receiver|{RECEIVER}" not in nodes_in(text_of(GRAPH))
     assert f"receiver|{RECEIVER}" in nodes_in(text_of(f"{GRAPH}?window=5m"))
-    assert f"receiver|{RECEIVER}" in nodes_in(text_of(f"{GRAPH}?window=session"))
+    assert f"receiver|{RECEIVER}" in nodes_in(text_of(f"{GRAPH}?window=all"))
 
 
 def test_idle_nodes_and_caused_edges_can_be_hidden(journal: Journal) -> None:
@@ -187,7 +195,7 @@ def test_htmx_gets_the_drawing_alone_and_the_counts_beside_it(journal: Journal) 
     part = text_of(GRAPH, HX_Request="true")
 
     assert part.lstrip().startswith('<div id="graph-view"')
-    assert 'id="graph-counts" hx-swap-oob="true"' in part
+    assert 'id="graph-counts"' in part
     assert "<html" not in part
 
 
@@ -213,7 +221,7 @@ def test_a_journal_that_cannot_be_read_is_said_and_registrations_are_still_drawn
 
     monkeypatch.setattr(pipeline, "journal", broken)
 
-    page = text_of(GRAPH)
+    page = text_of(f"{GRAPH}?group=none")
 
     assert "The journal&#x27;s file is locked: /x. Close the other program." in page
     assert "only what is registered is drawn" in page
@@ -302,7 +310,7 @@ def test_the_sheet_links_the_slowest_traces_and_the_stream_filtered_to_the_node(
 def test_the_sheet_shows_registration_and_source_of_a_registered_receiver(journal: Journal) -> None:
     signalled.connect(listens, dispatch_uid="sheet")
     try:
-        sheet = sheet_of("receiver", f"{__name__}.listens", window="session")
+        sheet = sheet_of("receiver", f"{__name__}.listens", window="all")
     finally:
         signalled.disconnect(listens, dispatch_uid="sheet")
 
@@ -445,7 +453,7 @@ def test_a_refresh_of_the_panel_is_the_drawing_alone(journal: Journal) -> None:
     )
 
     assert part.lstrip().startswith('<div id="graph-view"')
-    assert "hx-swap-oob" not in part
+    assert "graph-counts" not in part
     assert f'data-refresh="{GRAPH}?window=5m&amp;panel=1"' in part
     assert "is-selected" in nodes_in(part)[f"receiver|{RECEIVER}"].attrib["class"]
 
@@ -577,3 +585,232 @@ def test_a_cause_is_drawn_back_to_its_receiver(journal: Journal) -> None:
     assert [(edge["data-from"], edge["data-to"]) for edge in edges] == [
         (node_id(("receiver", RECEIVER)), node_id(("point", POST_SAVE, "app.B")))
     ]
+
+
+# --- bypasses --------------------------------------------------------------------------------
+
+
+def bypass(**fields: Any) -> Bypass:
+    return Bypass(
+        id="b1",
+        at=admin_add()[0].at,
+        trace=admin_add()[0].trace,
+        operation="bulk_create()",
+        sender="demo_app.Post",
+        rows=20,
+        skipped=[RECEIVER],
+        **fields,
+    )
+
+
+def test_a_bypass_is_drawn_dashed_with_the_receivers_it_skipped(journal: Journal) -> None:
+    journal.append(recent([admin_add()[0], bypass()]))
+
+    page = text_of(GRAPH)
+    nodes = nodes_in(page)
+    edges = {
+        (edge.attrib["data-from"], edge.attrib["data-to"]): edge.attrib["class"]
+        for edge in drawing_in(page).iter("path")
+        if "data-from" in edge.attrib
+    }
+
+    ghost, skipped = node_id(("ghost", "bulk_create()", "demo_app.Post")), node_id(("receiver", RECEIVER))
+    assert "is-ghost" in edges[ghost, skipped]
+    assert "is-ghost" in edges[node_id(("sender", "demo_app.Post")), ghost]
+    assert "is-skipped" in nodes[f"receiver|{RECEIVER}"].attrib["class"]
+    assert "skipped 1\u00d7" in nodes[f"receiver|{RECEIVER}"].attrib["aria-label"]
+    assert "20 rows" in nodes["bypass|bulk_create()"].attrib["aria-label"]
+
+
+def test_bypasses_can_be_hidden(journal: Journal) -> None:
+    journal.append(recent([*admin_add(), bypass(cause=Cause("e3", 0))]))
+
+    page = text_of(f"{GRAPH}?bypass=hide")
+
+    assert "bypass|bulk_create()" not in nodes_in(page)
+    assert "is-ghost" not in ET.tostring(drawing_in(page), encoding="unicode")
+
+
+@pytest.mark.parametrize("key", [("bypass", "bulk_create()"), ("ghost", "bulk_create()", "demo_app.Post")])
+def test_a_bypass_has_a_sheet_with_the_rows_and_the_skipped_receivers(
+    key: tuple[str, ...], journal: Journal
+) -> None:
+    journal.append(recent([admin_add()[0], bypass()]))
+
+    sheet = sheet_of(*key)
+
+    assert "Skipped receivers" in sheet or key[0] == "bypass"
+    assert "make_thumbnail" in sheet
+    assert "q=family%3Abypass" in sheet
+
+
+# --- groups, words, the end of the window ----------------------------------------------------
+
+
+def crowd() -> list[Entry]:
+    return recent(
+        [
+            emission(f"e{index}", sender=f"app{index % 3}.M{index}", calls=[call(f"app{index % 3}.r{index}")])
+            for index in range(80)
+        ]
+    )
+
+
+def test_many_nodes_are_grouped_and_each_group_is_a_link_that_opens_it(journal: Journal) -> None:
+    journal.append(crowd())
+
+    group = nodes_in(text_of(f"{GRAPH}?idle=hide"))["group|receivers|app1|"]
+
+    assert (group.attrib["role"], group.attrib["aria-expanded"]) == ("button", "false")
+    assert "receiver|app1.r1" in group.attrib["data-stands-for"]
+    opened = nodes_in(text_of(group.attrib["href"]))
+    assert opened["group|receivers|app1|"].attrib["aria-expanded"] == "true"
+    assert "receiver|app1.r1" in opened
+    assert "receiver|app2.r2" not in opened
+    folded = nodes_in(text_of(opened["group|receivers|app1|"].attrib["href"]))
+    assert "receiver|app1.r1" not in folded
+
+
+def test_the_address_of_a_refresh_says_how_far_the_drawing_was_folded(journal: Journal) -> None:
+    journal.append(crowd())
+
+    assert re.search(r'data-refresh="[^"]*levels=0[0-4]{3}"', text_of(f"{GRAPH}?idle=hide"))
+
+
+def test_a_search_keeps_what_was_found_and_its_paths(journal: Journal) -> None:
+    journal.append(crowd())
+
+    nodes = nodes_in(text_of(f"{GRAPH}?find=app1.r1"))
+
+    assert "is-found" in nodes["receiver|app1.r1"].attrib["class"]
+    assert "sender|app1.M1" in nodes
+    assert "receiver|app2.r2" not in nodes
+
+
+def test_a_search_that_finds_nothing_says_so(journal: Journal) -> None:
+    page = text_of(f"{GRAPH}?find=no-such-node")
+
+    assert "No node is called like that" in page
+    assert f'href="{GRAPH}">Show all nodes' in page
+
+
+def test_only_the_paths_of_the_chosen_node_can_be_shown(journal: Journal) -> None:
+    journal.append(crowd())
+    chosen = node_id(("receiver", "app1.r1"))
+
+    nodes = nodes_in(text_of(f"{GRAPH}nodes/{chosen}/?focus=1"))
+
+    assert {path.partition("|")[0] for path in nodes} == {"sender", "signal", "point", "receiver"}
+    assert len(nodes) == 4
+
+
+def test_the_graph_is_there_in_words_too(journal: Journal) -> None:
+    journal.append(recent([*admin_add(), bypass()]))
+
+    page = text_of(GRAPH)
+    words = page[page.index('class="graph-list"') :]
+
+    saved = words.index("post_save")
+    assert (
+        saved
+        < words.index("from POST /admin/demo_app/post/add/", saved)
+        < words.index("make_thumbnail", saved)
+    )
+    assert "causes pre_save demo_app.Post" in words
+    assert "1\u00d7 \u00b7 skipped" in words
+    assert "1 error" in words
+
+
+def test_a_wide_pages_refresh_leaves_the_words_out(journal: Journal) -> None:
+    assert "graph-list" not in text_of(f"{GRAPH}?wide=1", HX_Request="true")
+    assert "graph-list" in text_of(f"{GRAPH}?wide=1&shape=list", HX_Request="true")
+
+
+def test_a_window_in_the_past_ends_where_it_is_said_and_does_not_follow(journal: Journal) -> None:
+    journal.append(recent([emission("old", sender="app.Old")], age_s=600))
+    journal.append(recent([emission("new", sender="app.New")], age_s=5))
+    until = (datetime.now(UTC) - timedelta(seconds=580)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    page = text_of(f"{GRAPH}?until={until}&group=none")
+
+    assert f"point|{POST_SAVE}|app.Old" in nodes_in(page)
+    assert f"point|{POST_SAVE}|app.New" not in nodes_in(page)
+    assert 'data-refresh=""' in page
+    assert "data-held" in page
+    assert f"point|{POST_SAVE}|app.New" in nodes_in(text_of(f"{GRAPH}?group=none"))
+
+
+@pytest.mark.parametrize("until", ["tomorrow", "9999-12-31T23:59:59+00:01", "\x00", "2026-13-01"])
+def test_a_moment_that_is_none_is_now(until: str, journal: Journal) -> None:
+    request = RequestFactory().get(GRAPH, {"until": until})
+
+    look = Look.of(request.GET)
+
+    assert look.until is None or look.until.year == 9999
+
+
+def test_what_was_rolled_back_is_said_on_the_sheet(journal: Journal) -> None:
+    sent = emission(transaction=Transaction("default", "open", ["t1"]), calls=[call()])
+    end = Outcome(at=sent.at, trace=sent.trace, block="t1", alias="default", state="rolled back")
+    journal.append(recent([sent, end]))
+
+    assert "1 of 1 in a transaction that was rolled back" in sheet_of("receiver", RECEIVER)
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def test_a_graph_is_sent_as_a_file_to_who_may_look(journal: Journal) -> None:
+    assert export("svg", user=AnonymousUser()).status_code == 302
+    assert export("svg", user=User(username="reader")).status_code == 403
+    assert export("dot").headers["Content-Disposition"] == 'attachment; filename="signals.dot"'
+    with pytest.raises(Http404, match="png.*svg, dot, mermaid"):
+        export("png")
+
+
+def test_an_svg_stands_alone(journal: Journal) -> None:
+    journal.append(recent(admin_add()))
+
+    text = export("svg", "?idle=hide").content.decode()
+    drawn = ET.fromstring(text)  # noqa: S314  (made by the view under test)
+    svg = "{http://www.w3.org/2000/svg}"
+
+    styles = drawn.findtext(f"{svg}style") or ""
+    assert "--heat-4" in styles
+    assert "prefers-color-scheme: dark" in styles
+    assert ".edge" in styles
+    assert not list(drawn.iter(f"{svg}a"))
+    used = {use.attrib["href"] for use in drawn.iter(f"{svg}use")}
+    assert used <= {f"#{symbol.attrib['id']}" for symbol in drawn.iter(f"{svg}symbol")}
+    assert f"receiver {RECEIVER}".split()[1] in text
+
+
+def test_files_hold_what_the_page_shows(journal: Journal) -> None:
+    journal.append(crowd())
+
+    whole = export("mermaid", "?idle=hide").content.decode()
+    found = export("mermaid", "?idle=hide&find=app1.r1").content.decode()
+    chosen = export("dot", f"?node={node_id(('receiver', 'app1.r1'))}&focus=1").content.decode()
+
+    assert "app1, 27 receivers" in whole
+    assert "app1.r1 " in found
+    assert "app2" not in found
+    assert chosen.count(" -> ") == 2
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_svg_with_hostile_names_is_well_formed(name: str, journal: Journal) -> None:
+    journal.append(recent([origin(title=name), emission(sender=name, signal=name, calls=[call(name)])]))
+
+    drawn = ET.fromstring(export("svg").content)  # noqa: S314  (made by the view under test)
+
+    assert name in [title.text for title in drawn.iter("{http://www.w3.org/2000/svg}title")]
+
+
+def test_a_file_is_refused_when_the_journal_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Journal:
+        raise JournalError("The journal's file is locked: /x. Close the other program.")
+
+    monkeypatch.setattr(pipeline, "journal", broken)
+
+    assert export("dot").status_code == 503

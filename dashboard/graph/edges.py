@@ -65,14 +65,14 @@ def _ports(edges: Iterable[Edge], header: float) -> tuple[dict[Edge, float], dic
 
 
 def _spread(node: Node, count: int, header: float) -> list[float]:
-    height = header if node.kind == "signal" else node.height
+    height = header if node.headed else node.height
     step = min(_STEP, (height - 8) / max(count - 1, 1))
     start = _level(node, header) - step * (count - 1) / 2
     return [round(start + step * index, 1) for index in range(count)]
 
 
 def _level(node: Node, header: float) -> float:
-    return node.y + header / 2 if node.kind == "signal" else node.middle
+    return node.y + header / 2 if node.headed else node.middle
 
 
 def _forward(edge: Edge, y1: float, y2: float) -> str:

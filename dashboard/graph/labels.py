@@ -35,27 +35,32 @@ def clean(name: str) -> str:
     return _UNSAFE.sub(" ", name)
 
 
+def whole(text: str) -> str:
+    """Return the text as a file can hold it: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def cut(text: str, room: int) -> str:
-    """Return the text, its middle replaced by an ellipsis where it takes more cells than ``room``."""
+    """Return the text, its end replaced by an ellipsis where it takes more cells than ``room``."""
+    return text if cells(text) <= room else f"{_take(text, room - 1)}{ELLIPSIS}"
+
+
+def cut_front(text: str, room: int) -> str:
+    """Return the text as ``cut`` does, but keep its verb and the whole last parts where they fit.
+
+    ``POST /admin/demo_app/post/add/`` becomes ``POST \u2026/post/add/``, and
+    ``manage.py scenario like-unlike`` becomes ``\u2026 like-unlike``.
+    """
     if cells(text) <= room:
         return text
-    head, tail = _take(text, room // 2), _take(text[::-1], (room - 1) // 2)[::-1]
-    return f"{head}{ELLIPSIS}{tail}"
-
-
-def cut_path(text: str, room: int) -> str:
-    """Return the text as ``cut`` does, but keep the whole last parts of a path where they fit.
-
-    ``POST /admin/demo_app/post/add/`` becomes ``POST \u2026/post/add/``.
-    """
-    if cells(text) <= room or "/" not in text:
-        return cut(text, room)
-    head, _, path = text.partition("/")
-    parts = path.split("/")
-    for first in range(1, len(parts)):
-        shorter = f"{head}{ELLIPSIS}/{'/'.join(parts[first:])}"
-        if cells(shorter) <= room and any(parts[first:]):
-            return shorter
+    verb, _, title = text.partition(" ")
+    mark, heads = ("/", (f"{verb} ", "")) if title.startswith("/") else (" ", ("",))
+    parts = text.split(mark)
+    for head in heads:
+        for first in range(1, len(parts)):
+            shorter = f"{head}{ELLIPSIS}{mark}{mark.join(parts[first:])}"
+            if cells(shorter) <= room and any(parts[first:]):
+                return shorter
     return cut(text, room)
 
 

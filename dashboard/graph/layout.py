@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from .edges import draw_edges
-from .labels import cells, clean, cut, cut_path, short_names
-from .model import ORIGINS, RECEIVERS, SENDERS, SIGNALS, Graph, Node
-from .placement import Wish, place
+from .labels import cells, clean, cut, cut_front, short_names
+from .model import ORIGINS, Graph, Node, with_rows
+from .placement import Wish, draw_near, place
 
 
 class Baselines(msgspec.Struct, frozen=True):
@@ -32,8 +32,9 @@ class Metrics(msgspec.Struct, frozen=True):
     """The measures of a drawing.
 
     ``widths`` bounds each column's width; ``extra`` is what a box of each kind holds beside its
-    label; ``letter`` is the width of one cell of text; ``gutter`` is the least room between two
-    columns; ``stretch`` says how many times ``gap`` the boxes of the longest column may be apart
+    label, ``extra["row"]`` what a row does; ``letter`` is the width of one cell of text; ``gutter`` is
+    the least room between two columns; ``apart`` is the most that may be between two boxes of one, and
+    ``stretch`` says how many times ``gap`` the boxes of the longest column may be apart
     while the drawing is lower than ``height``.
     """
 
@@ -51,6 +52,7 @@ class Metrics(msgspec.Struct, frozen=True):
     widths: tuple[tuple[float, float], ...]
     extra: dict[str, float]
     gutter: float
+    apart: float
     sender_parts: int
     thickest: float
     at: Baselines
@@ -58,19 +60,36 @@ class Metrics(msgspec.Struct, frozen=True):
 
 FULL = Metrics(
     width=1056, height=720, margin=16, top=34, box=34, header=23, row=20, gap=10, divider=44, stretch=1.9,
-    letter=6.63, widths=((132, 232), (116, 210), (176, 248), (150, 236)), gutter=66, sender_parts=2,
-    thickest=7, extra={"origin": 20, "sender": 20, "signal": 70, "point": 70, "receiver": 24},
+    letter=6.63, widths=((132, 232), (116, 210), (176, 248), (150, 236)), gutter=66, apart=70,
+    sender_parts=2, thickest=7,
+    extra={"origin": 20, "sender": 20, "signal": 70, "bypass": 70, "receiver": 24, "group": 34, "row": 70},
     at=Baselines(heading=18, box=15, header=16, row=14, row_left=26, glyph=6, heat=32),
 )  # fmt: skip
 """The graph's own page."""
 
+DENSE = msgspec.structs.replace(
+    FULL, box=22, gap=6, apart=40,
+    extra=FULL.extra | {"origin": 66, "sender": 66, "receiver": 96, "group": 104},
+    at=msgspec.structs.replace(FULL.at, heat=20),
+)  # fmt: skip
+"""The same for long columns: a box is one line, its figures at the right."""
+
 PANEL = Metrics(
     width=568, height=236, margin=6, top=22, box=19, header=17, row=14, gap=5, divider=16, stretch=1.6,
-    letter=6.03, widths=((84, 116), (52, 84), (104, 140), (96, 150)), gutter=24, sender_parts=1, thickest=5,
-    extra={"origin": 16, "sender": 16, "signal": 30, "point": 63, "receiver": 20},
+    letter=6.03, widths=((84, 122), (66, 96), (104, 140), (96, 156)), gutter=18, apart=24,
+    sender_parts=1, thickest=5,
+    extra={"origin": 16, "sender": 16, "signal": 30, "bypass": 30, "receiver": 20, "group": 16, "row": 60},
     at=Baselines(heading=13, box=13, header=12.5, row=10.5, row_left=22, glyph=3, heat=17),
 )  # fmt: skip
 """The small graph beside the live stream."""
+
+_MANY_BOXES = 18
+
+
+def metrics_for(graph: Graph) -> Metrics:
+    """Return the measures for the graph's own page: ``FULL``, or ``DENSE`` where a column is long."""
+    most = max((sum(not node.headed for node in column) for column in graph.columns), default=0)
+    return DENSE if most > _MANY_BOXES else FULL
 
 
 def lay_out(graph: Graph, metrics: Metrics) -> None:
@@ -78,7 +97,7 @@ def lay_out(graph: Graph, metrics: Metrics) -> None:
     lefts, widths = _columns(graph, metrics)
     for column, left, width in zip(graph.columns, lefts, widths, strict=True):
         for node in column:
-            for part in (node, *node.points):
+            for part in (node, *node.rows):
                 part.x, part.width = left, width
             _size(node, metrics)
     bottom = _place_columns(graph, metrics)
@@ -96,7 +115,7 @@ def _columns(graph: Graph, metrics: Metrics) -> tuple[list[float], list[float]]:
     _label(graph, metrics)
     wanted = [
         max(
-            (cells(part.label) * metrics.letter + metrics.extra[part.kind] for part in _all(column)),
+            (cells(part.label) * metrics.letter + _extra(part, metrics) for part in with_rows(column)),
             default=0,
         )
         for column in graph.columns
@@ -110,9 +129,9 @@ def _columns(graph: Graph, metrics: Metrics) -> tuple[list[float], list[float]]:
         widths[number] += more
         free -= more
     for column, width in zip(graph.columns, widths, strict=True):
-        for part in _all(column):
-            room = int((width - metrics.extra[part.kind]) / metrics.letter)
-            part.label = (cut_path if part.kind == "origin" else cut)(part.label, room)
+        for part in with_rows(column):
+            room = int((width - _extra(part, metrics)) / metrics.letter)
+            part.label = (cut_front if part.kind == "origin" else cut)(part.label, room)
     gutter = metrics.gutter + max(free, 0.0) / 3
     widths = [round(width, 1) for width in widths]
     lefts = [metrics.margin]
@@ -121,13 +140,27 @@ def _columns(graph: Graph, metrics: Metrics) -> tuple[list[float], list[float]]:
     return lefts, widths
 
 
+def _extra(node: Node, metrics: Metrics) -> float:
+    """Return the width that a node needs beside its label."""
+    if node.depth:
+        return metrics.extra["row"] + node.indent
+    return metrics.extra["signal" if node.headed else node.kind]
+
+
 def _label(graph: Graph, metrics: Metrics) -> None:
-    for node in graph.columns[ORIGINS]:
-        node.label = clean(node.name)
-    senders = [*graph.columns[SENDERS], *(point for node in graph.columns[SIGNALS] for point in node.points)]
+    senders, others = [], []
+    for node in graph.nodes():
+        if node.kind == "group":
+            node.label = clean(node.key[2] or node.group_words)
+        elif node.column == ORIGINS:
+            node.label = clean(node.name)
+        elif node.kind in ("sender", "point", "ghost"):
+            senders.append(node)
+        else:
+            others.append(node)
     _shorten(senders, metrics.sender_parts)
-    _shorten(graph.columns[SIGNALS], 1)
-    _shorten(graph.columns[RECEIVERS], 1)
+    _shorten([node for node in others if node.kind == "receiver"], 1)
+    _shorten([node for node in others if node.kind != "receiver"], 1)
 
 
 def _shorten(nodes: Sequence[Node], most: int) -> None:
@@ -141,10 +174,10 @@ def _shorten(nodes: Sequence[Node], most: int) -> None:
 
 def _size(node: Node, metrics: Metrics) -> None:
     node.height = metrics.box
-    if node.kind == "signal":
-        node.height = metrics.header + len(node.points) * metrics.row + (3 if node.points else 0)
-        for point in node.points:
-            point.height = metrics.row
+    if node.headed:
+        node.height = metrics.header + len(node.rows) * metrics.row + (3 if node.rows else 0)
+        for row in node.rows:
+            row.height = metrics.row
 
 
 def _place_columns(graph: Graph, metrics: Metrics) -> float:
@@ -181,20 +214,15 @@ def _place_zone(
     gap = metrics.gap + min(spare / gaps, metrics.gap * (metrics.stretch - 1))
     bottom = top + packed[first] + (gap - metrics.gap) * gaps
     _stack(columns[first], gap, top, metrics)
-    placed.update(_all(columns[first]))
+    placed.update(with_rows(columns[first]))
     for number in (*range(first - 1, -1, -1), *range(first + 1, 4)):
         column = columns[number]
         wishes = _wishes(column, near, placed, top, metrics)
-        for node, y in zip(column, place(wishes, metrics.gap, top, bottom), strict=True):
+        tops = place(wishes, metrics.gap, top, bottom)
+        for node, y in zip(column, draw_near(tops, wishes, metrics.apart), strict=True):
             _move(node, y, metrics)
-        placed.update(_all(column))
+        placed.update(with_rows(column))
     return bottom
-
-
-def _all(column: Iterable[Node]) -> Iterable[Node]:
-    for node in column:
-        yield node
-        yield from node.points
 
 
 def _stack(column: Iterable[Node], gap: float, top: float, metrics: Metrics) -> None:
@@ -206,8 +234,8 @@ def _stack(column: Iterable[Node], gap: float, top: float, metrics: Metrics) -> 
 
 def _move(node: Node, top: float, metrics: Metrics) -> None:
     node.y = round(top, 1)
-    for index, point in enumerate(node.points):
-        point.y = node.y + metrics.header + index * metrics.row
+    for index, row in enumerate(node.rows):
+        row.y = node.y + metrics.header + index * metrics.row
 
 
 def _neighbours(graph: Graph) -> dict[Node, list[Node]]:
@@ -233,7 +261,7 @@ def _wishes(
         _move(node, 0.0, metrics)
         levels = [
             _level(other, metrics) - _level(part, metrics)
-            for part in (node, *node.points)
+            for part in (node, *node.rows)
             for other in near.get(part, ())
             if other in placed
         ]
@@ -246,4 +274,4 @@ def _wishes(
 
 
 def _level(node: Node, metrics: Metrics) -> float:
-    return node.y + metrics.header / 2 if node.kind == "signal" else node.middle
+    return node.y + metrics.header / 2 if node.headed else node.middle

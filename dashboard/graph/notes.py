@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .model import Graph
+from .model import ORIGINS, RECEIVERS, Graph
 
 TIMES = "\u00d7"
 
@@ -35,12 +35,18 @@ def describe(graph: Graph, idle: str, took: Callable[[float], object]) -> None:
         idle: what a node says that the window saw nothing of.
         took: writes a duration given in microseconds.
     """
+    for edge in graph.edges:
+        edge.heat = heat(edge.figures.p95_us) if edge.figures else 0
     for node in graph.nodes():
         node.rate = rate(node.count, node.figures.rate) if node.figures else ""
-        if node.kind == "receiver" and node.figures and node.count:
+        if node.column == RECEIVERS and node.figures:
             node.heat = heat(node.figures.p95_us)
             node.note = f"p95 {took(node.figures.p95_us)}"
-        elif node.kind == "origin":
+        elif node.column == RECEIVERS and node.skipped:
+            node.note = f"skipped {node.skipped:,}{TIMES}"
+        elif node.column == ORIGINS:
             node.note = f"{node.traces:,} trace{'' if node.traces == 1 else 's'}"
+        elif node.changed:
+            node.note = f"{node.changed:,} row{'' if node.changed == 1 else 's'}"
         if node.idle:
             node.note = idle

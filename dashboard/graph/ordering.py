@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 
-from .model import SIGNALS, Edge, Graph, Node
+from .model import RECEIVERS, Edge, Graph, Node, with_rows
 
 _SWEEPS = 6
 
@@ -19,7 +19,7 @@ _Neighbours = dict[Node, list[Node]]
 
 
 def arrange(graph: Graph) -> None:
-    """Reorder the graph's columns, and the points within each signal, in place.
+    """Reorder the graph's columns, and the rows within each box, in place.
 
     The result depends on nothing but the graph, and never crosses more edges than the order given
     (compared with what is idle moved below what is not).
@@ -28,7 +28,8 @@ def arrange(graph: Graph) -> None:
     for column in graph.columns:
         column.sort(key=_is_idle)
         for node in column:
-            node.points.sort(key=_is_idle)
+            if _is_flat(node):
+                node.rows.sort(key=_is_idle)
     best, fewest = _snapshot(graph), crossings(graph)
     for sweep in range(_SWEEPS):
         forward = sweep % 2 == 0
@@ -42,11 +43,11 @@ def arrange(graph: Graph) -> None:
 
 def crossings(graph: Graph) -> int:
     """Return how many pairs of forward edges cross, with the columns in their present order."""
-    place = {node: index for column in graph.columns for index, node in enumerate(_rows(column))}
-    gaps: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    place = {node: index for column in graph.columns for index, node in enumerate(with_rows(column))}
+    gaps: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for edge in graph.edges:
         if not edge.caused:
-            gap = "receiver" if edge.target.kind == "receiver" else edge.source.kind
+            gap = RECEIVERS if edge.target.column == RECEIVERS else edge.source.column
             gaps[gap].append((place[edge.source], place[edge.target]))
     return sum(_inversions(sorted(pairs)) for pairs in gaps.values())
 
@@ -62,25 +63,24 @@ def _inversions(pairs: list[tuple[int, int]]) -> int:
     return count
 
 
-def _rows(column: Iterable[Node]) -> Iterable[Node]:
-    for node in column:
-        yield node
-        yield from node.points
-
-
 def _is_idle(node: Node) -> bool:
     return node.idle
 
 
+def _is_flat(node: Node) -> bool:
+    """Return whether the node's rows may change places: none of them holds others."""
+    return all(row.depth == 1 and not row.opened for row in node.rows)
+
+
 def _snapshot(graph: Graph) -> list[list[tuple[Node, list[Node]]]]:
-    return [[(node, list(node.points)) for node in column] for column in graph.columns]
+    return [[(node, list(node.rows)) for node in column] for column in graph.columns]
 
 
 def _restore(graph: Graph, columns: list[list[tuple[Node, list[Node]]]]) -> None:
     for column, nodes in zip(graph.columns, columns, strict=True):
         column[:] = [node for node, _ in nodes]
-        for node, points in nodes:
-            node.points = points
+        for node, rows in nodes:
+            node.rows = rows
 
 
 def _neighbours(edges: Iterable[Edge]) -> tuple[_Neighbours, _Neighbours]:
@@ -100,11 +100,11 @@ def _neighbours(edges: Iterable[Edge]) -> tuple[_Neighbours, _Neighbours]:
 def _sort_column(graph: Graph, number: int, near: _Neighbours, far: _Neighbours) -> None:
     place: dict[Node, float] = {}
     for column in graph.columns[max(number - 1, 0) : number + 2]:
-        rows = list(_rows(column))
+        rows = list(with_rows(column))
         place.update((node, (index + 0.5) / len(rows)) for index, node in enumerate(rows))
 
     def key(node: Node) -> tuple[bool, float]:
-        parts = (node, *node.points)
+        parts = (node, *node.rows)
         for neighbours in (near, far):
             places = [place[other] for part in parts for other in neighbours.get(part, ())]
             if places:
@@ -113,6 +113,6 @@ def _sort_column(graph: Graph, number: int, near: _Neighbours, far: _Neighbours)
 
     column = graph.columns[number]
     column.sort(key=key)
-    if number == SIGNALS:
-        for node in column:
-            node.points.sort(key=key)
+    for node in column:
+        if _is_flat(node):
+            node.rows.sort(key=key)

@@ -39,3 +39,17 @@ def place(wishes: Sequence[Wish], gap: float, top: float, bottom: float) -> list
         blocks.append((value, weight, size))
     shifts = [min(max(value, top), top + slack) for value, _, size in blocks for _ in range(size)]
     return [shift + offset for shift, offset in zip(shifts, offsets, strict=True)]
+
+
+def draw_near(tops: Sequence[float], wishes: Sequence[Wish], most: float) -> list[float]:
+    """Return the tops moved towards the box in the middle, until no gap is wider than ``most``.
+
+    A column whose neighbours are far apart is then still one to look at.
+    """
+    moved = list(tops)
+    middle = len(moved) // 2
+    for index in range(middle + 1, len(moved)):
+        moved[index] = min(moved[index], moved[index - 1] + wishes[index - 1].height + most)
+    for index in range(middle - 1, -1, -1):
+        moved[index] = max(moved[index], moved[index + 1] - wishes[index].height - most)
+    return moved

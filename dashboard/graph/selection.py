@@ -1,17 +1,39 @@
-"""Which nodes are drawn where not all have room.
+"""Which nodes are drawn: those that were seen, that are looked for, that have room.
 
-Comes in: a whole graph. Goes out: a graph of the busiest nodes of each column, the rest counted.
+Comes in: a whole graph. Goes out: a smaller one. Its signals lose the rows that are left out.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
-from .model import ORIGINS, RECEIVERS, SENDERS, SIGNALS, Graph, Node
+from .model import ORIGINS, RECEIVERS, SENDERS, SIGNALS, Edge, Graph, Node
+from .paths import Paths
 
 Rank = tuple[bool, bool, bool, int, int, int, tuple[str, ...]]
 _RankOf = Callable[[Node], Rank]
+
+
+def without_idle(graph: Graph) -> Graph:
+    """Return the graph without the nodes and edges that the window saw nothing of."""
+    return _of(graph, {node for node in graph.nodes() if not node.idle}, lambda edge: not edge.idle)
+
+
+def without_caused(graph: Graph) -> Graph:
+    """Return the graph without the edges that lead back from receivers."""
+    return _of(graph, set(graph.nodes()), lambda edge: not edge.caused)
+
+
+def keep_paths(graph: Graph, nodes: Iterable[Node]) -> Graph:
+    """Return the graph of these nodes and of everything on a path through one of them."""
+    paths = Paths(graph)
+    wanted = list(nodes)
+    edges = {edge for node in wanted for edge in paths.through(node)}
+    kept = {*wanted, *(row for node in wanted for row in node.rows)}
+    kept |= {node for edge in edges for node in (edge.source, edge.target)}
+    kept |= {node for node in graph.nodes() if not kept.isdisjoint(node.rows)}
+    return _of(graph, kept, edges.__contains__)
 
 
 def keep_busiest(graph: Graph, limits: tuple[int, int, int, int], chosen: str = "") -> Graph:
@@ -21,7 +43,7 @@ def keep_busiest(graph: Graph, limits: tuple[int, int, int, int], chosen: str = 
     busiest.
 
     Args:
-        graph: the whole graph. Its signals lose the points that are left out.
+        graph: the whole graph, not grouped.
         limits: rows for each column; in the third, a signal is a row, and each of its points one.
         chosen: the id of a node that stays whatever its rank.
     """
@@ -33,7 +55,7 @@ def keep_busiest(graph: Graph, limits: tuple[int, int, int, int], chosen: str = 
 
     def rank(node: Node) -> Rank:
         near = linked[node]
-        runs = node.kind != "point" or any(
+        runs = node.kind not in ("point", "ghost") or any(
             other.kind == "receiver" for other in near | linked[_signal_of[node]]
         )
         is_linked = not kept.isdisjoint(near)
@@ -47,16 +69,18 @@ def keep_busiest(graph: Graph, limits: tuple[int, int, int, int], chosen: str = 
             node.key,
         )
 
-    _signal_of = {point: signal for signal in graph.columns[SIGNALS] for point in signal.points}
+    _signal_of = {point: signal for signal in graph.columns[SIGNALS] for point in signal.rows}
     hidden = [0, 0, 0, 0]
     for number in (SIGNALS, SENDERS, RECEIVERS, ORIGINS):
         column = graph.columns[number]
         keep = _signals if number == SIGNALS else _plain
         before = len(kept)
         kept |= keep(column, limits[number], rank)
-        rows = len(column) + sum(len(node.points) for node in column)
+        rows = len(column) + sum(len(node.rows) for node in column)
         hidden[number] = rows - (len(kept) - before)
-    return _without(graph, kept, tuple(hidden))
+    drawn = _of(graph, kept, lambda edge: True)
+    drawn.hidden = tuple(hidden)
+    return drawn
 
 
 def _plain(column: list[Node], limit: int, rank: _RankOf) -> set[Node]:
@@ -65,10 +89,10 @@ def _plain(column: list[Node], limit: int, rank: _RankOf) -> set[Node]:
 
 def _signals(column: list[Node], limit: int, rank: _RankOf) -> set[Node]:
     """Keep the best points, each with its signal, as long as there are rows."""
-    signal_of = {part: signal for signal in column for part in (signal, *signal.points)}
+    signal_of = {part: signal for signal in column for part in (signal, *signal.rows)}
     kept: set[Node] = set()
-    bare = [signal for signal in column if not signal.points]
-    for part in sorted((point for signal in column for point in signal.points), key=rank) + sorted(
+    bare = [signal for signal in column if not signal.rows]
+    for part in sorted((point for signal in column for point in signal.rows), key=rank) + sorted(
         bare, key=rank
     ):
         needed = {part, signal_of[part]} - kept
@@ -77,9 +101,9 @@ def _signals(column: list[Node], limit: int, rank: _RankOf) -> set[Node]:
     return kept
 
 
-def _without(graph: Graph, kept: set[Node], hidden: tuple[int, ...]) -> Graph:
+def _of(graph: Graph, kept: Collection[Node], wanted: Callable[[Edge], bool]) -> Graph:
     for node in graph.columns[SIGNALS]:
-        node.points = [point for point in node.points if point in kept]
+        node.rows = [row for row in node.rows if row in kept]
     columns = [[node for node in column if node in kept] for column in graph.columns]
-    edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept]
-    return Graph(columns, edges, hidden)
+    edges = [edge for edge in graph.edges if edge.source in kept and edge.target in kept and wanted(edge)]
+    return Graph(columns, edges, graph.hidden)

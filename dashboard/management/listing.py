@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: dict[str, Any], terminal: Terminal) -> None:
     """Print the registrations."""
-    _import_views(terminal)
+    import_views(terminal)
     found = registrations()
     if options["json"]:
         for one in found:
@@ -44,7 +44,7 @@ def run(options: dict[str, Any], terminal: Terminal) -> None:
     terminal.line([f"{wording.many(len(found), 'registration')}."])
 
 
-def _import_views(terminal: Terminal) -> None:
+def import_views(terminal: Terminal) -> None:
     """Import what a server imports with its first request: modules beside the views connect receivers too."""
     try:
         get_resolver().url_patterns  # noqa: B018

@@ -66,7 +66,7 @@ def _positive(text: str) -> int:
 def run(options: dict[str, Any], terminal: Terminal, sleep: Callable[[float], object] = time.sleep) -> None:
     """Print entries until there is nothing to wait for. Raises ``CommandError`` for filter and journal."""
     settings = conf.get()
-    query = _query(options["filter"], settings.SLOW_MS)
+    query = query_of(options["filter"], settings.SLOW_MS)
     follows = not options["no_follow"]
     try:
         with closing(open_journal(settings.JOURNAL)) as journal:
@@ -84,7 +84,8 @@ def run(options: dict[str, Any], terminal: Terminal, sleep: Callable[[float], ob
         raise CommandError(printable(str(error))) from error
 
 
-def _query(text: str, slow_ms: float) -> Query:
+def query_of(text: str, slow_ms: float) -> Query:
+    """Return the query of a ``--filter``; one that does not parse is a ``CommandError`` that shows where."""
     try:
         return parse(text, slow_ms=slow_ms)
     except QuerySyntaxError as error:

@@ -49,6 +49,10 @@ class Terminal:
         """Write one JSON object on a line of its own."""
         self._write(body.decode())
 
+    def text(self, text: str) -> None:
+        """Write text as it stands: what a file would hold."""
+        self._write(text.rstrip("\n"))
+
     def notice(self, text: str) -> None:
         """Write a remark beside the output, on stderr."""
         self._err.write(printable(text))

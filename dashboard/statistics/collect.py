@@ -6,17 +6,19 @@ origins, senders, emission points (a signal sent by a sender), signals, receiver
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from ..events import Emission, Entry, Origin
+from ..events import Bypass, Emission, Entry, Origin
+from ..traces.fates import Fates
 from .figures import Figures, Sample
 from .origins import RouteOf, origin_label, route_of
 
 Key = tuple[str, ...]
-"""``("origin", label)``, ``("sender", name)``, ``("signal", name)``, ``("point", signal, sender)`` or
-``("receiver", name)``. A sender of ``None`` has the empty name."""
+"""``("origin", label)``, ``("sender", name)``, ``("signal", name)``, ``("point", signal, sender)``,
+``("receiver", name)``, or ``("ghost", operation, sender)`` for a bypass. A sender of ``None`` has
+the empty name."""
 
 Link = tuple[Key, Key]
 
@@ -29,7 +31,8 @@ class Statistics:
     ``nodes`` and ``flows`` count emissions and calls; ``caused`` counts the emissions that a
     receiver's own code sent; ``requests`` holds, per origin, its traces with their whole duration;
     ``via`` says which emission points a flow from an origin to a sender led to; ``labels`` what the
-    origin of a trace is called.
+    origin of a trace is called. Bypasses are no emissions, and count apart: ``bypasses`` on the ways
+    origin, sender, ghost, skipped receiver, and ``changed`` the rows that each ghost changed.
     """
 
     def __init__(self, window_s: float) -> None:
@@ -38,6 +41,8 @@ class Statistics:
         self.flows: dict[Link, Figures] = {}
         self.caused: dict[Link, Figures] = {}
         self.requests: dict[Key, Figures] = {}
+        self.bypasses: dict[Link, Figures] = {}
+        self.changed: Counter[Key] = Counter()
         self.traces: dict[Key, set[str]] = defaultdict(set)
         self.via: dict[Link, set[Key]] = defaultdict(set)
         self.labels: dict[str, str] = {}
@@ -52,8 +57,8 @@ class Statistics:
 
 
 def orphans(entries: Iterable[Entry]) -> set[str]:
-    """Return the traces whose emissions are among the entries while their origin is not."""
-    traces = {entry.trace for entry in entries if isinstance(entry, Emission)}
+    """Return the traces whose emissions or bypasses are among the entries while their origin is not."""
+    traces = {entry.trace for entry in entries if isinstance(entry, Emission | Bypass)}
     return traces - {entry.trace for entry in entries if isinstance(entry, Origin)} - {""}
 
 
@@ -76,12 +81,18 @@ def collect(
     """
     statistics = Statistics(window_s)
     keys = _origins(statistics, entries, known, route)
+    fates = Fates(entries)
     emissions = [entry for entry in entries if isinstance(entry, Emission)]
     receivers = {one.id: [call.receiver for call in one.calls] for one in emissions if one.calls}
     for emission in emissions:
-        point = _count_emission(statistics, emission)
-        _count_calls(statistics, emission, point, for_all_senders)
+        fate = fates.of(emission.transaction)
+        rolled_back = fate is not None and fate.rolled_back
+        point = _count_emission(statistics, emission, rolled_back)
+        _count_calls(statistics, emission, point, for_all_senders, rolled_back)
         _count_cause(statistics, emission, point, keys, receivers)
+    for entry in entries:
+        if isinstance(entry, Bypass):
+            _count_bypass(statistics, entry, keys, receivers)
     return statistics
 
 
@@ -102,11 +113,11 @@ def _origins(
     return keys
 
 
-def _count_emission(statistics: Statistics, emission: Emission) -> Key:
+def _count_emission(statistics: Statistics, emission: Emission, rolled_back: bool) -> Key:
     sender = ("sender", emission.sender or "")
     point = ("point", emission.signal, emission.sender or "")
     failed = any(call.outcome == "raised" for call in emission.calls)
-    sample = Sample(emission.duration_us, emission.at, emission.trace, failed)
+    sample = Sample(emission.duration_us, emission.at, emission.trace, failed, rolled_back)
     for key in (sender, point, ("signal", emission.signal)):
         statistics.count(statistics.nodes, key, sample)
     statistics.count(statistics.flows, (sender, point), sample)
@@ -115,13 +126,18 @@ def _count_emission(statistics: Statistics, emission: Emission) -> Key:
 
 
 def _count_calls(
-    statistics: Statistics, emission: Emission, point: Key, for_all_senders: Collection[tuple[str, str]]
+    statistics: Statistics,
+    emission: Emission,
+    point: Key,
+    for_all_senders: Collection[tuple[str, str]],
+    rolled_back: bool,
 ) -> None:
     for call in emission.calls:
         whole = (emission.signal, call.receiver) in for_all_senders
         source = ("signal", emission.signal) if whole else point
         receiver = ("receiver", call.receiver)
-        sample = Sample(call.duration_us, emission.at, emission.trace, call.outcome == "raised")
+        failed = call.outcome == "raised"
+        sample = Sample(call.duration_us, emission.at, emission.trace, failed, rolled_back)
         statistics.count(statistics.nodes, receiver, sample)
         statistics.count(statistics.flows, (source, receiver), sample)
 
@@ -135,11 +151,10 @@ def _count_cause(
 ) -> None:
     failed = any(call.outcome == "raised" for call in emission.calls)
     sample = Sample(emission.duration_us, emission.at, emission.trace, failed)
-    cause = emission.cause
-    if cause is not None:
-        calls = receivers.get(cause.emission, ())
-        if cause.call is not None and cause.call < len(calls):
-            statistics.count(statistics.caused, (("receiver", calls[cause.call]), point), sample)
+    if emission.cause is not None:
+        receiver = _causing(emission, receivers)
+        if receiver is not None:
+            statistics.count(statistics.caused, (receiver, point), sample)
         return
     origin = keys.get(emission.trace)
     if origin is not None:
@@ -148,3 +163,34 @@ def _count_cause(
         statistics.count(statistics.nodes, origin, sample)
         statistics.count(statistics.flows, flow, sample)
         statistics.via[flow].add(point)
+
+
+def _count_bypass(
+    statistics: Statistics, bypass: Bypass, keys: Mapping[str, Key], receivers: Mapping[str, Sequence[str]]
+) -> None:
+    sample = Sample(bypass.duration_us, bypass.at, bypass.trace)
+    sender: Key = ("sender", bypass.sender)
+    ghost: Key = ("ghost", bypass.operation, bypass.sender)
+    statistics.count(statistics.bypasses, (sender, ghost), sample)
+    statistics.changed[ghost] += bypass.rows or 0
+    for receiver in bypass.skipped:
+        statistics.count(statistics.bypasses, (ghost, ("receiver", receiver)), sample)
+    if bypass.cause is not None:
+        causing = _causing(bypass, receivers)
+        if causing is not None:
+            statistics.count(statistics.caused, (causing, ghost), sample)
+        return
+    origin = keys.get(bypass.trace)
+    if origin is not None:
+        statistics.traces[origin].add(bypass.trace)
+        statistics.count(statistics.bypasses, (origin, sender), sample)
+        statistics.via[origin, sender].add(ghost)
+
+
+def _causing(entry: Emission | Bypass, receivers: Mapping[str, Sequence[str]]) -> Key | None:
+    """Return the receiver whose code sent it, as far as the entries name it."""
+    cause = entry.cause
+    calls = receivers.get(cause.emission, ()) if cause else ()
+    if cause is None or cause.call is None or cause.call >= len(calls):
+        return None
+    return ("receiver", calls[cause.call])

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 
 class Sample(NamedTuple):
-    """One run: how long it took in microseconds, when it began, in which trace, whether it raised."""
+    """One run: how long it took in microseconds, when it began, in which trace, whether it raised.
+
+    ``rolled_back`` is true when the transaction around it was.
+    """
 
     duration_us: float
     at: datetime
     trace: str
     failed: bool = False
+    rolled_back: bool = False
 
 
 class Histogram(NamedTuple):
@@ -31,18 +36,30 @@ class Histogram(NamedTuple):
 class Figures:
     """What is known about one node or edge over ``window_s`` seconds."""
 
-    __slots__ = ("_sorted", "errors", "samples", "window_s")
+    __slots__ = ("_sorted", "errors", "rolled_back", "samples", "window_s")
 
     def __init__(self, window_s: float) -> None:
         self.window_s = window_s
         self.samples: list[Sample] = []
         self.errors = 0
+        self.rolled_back = 0
         self._sorted: list[float] = []
+
+    @classmethod
+    def together(cls, parts: Sequence[Figures]) -> Figures:
+        """Return the figures of several things as if they were one; of none, figures without runs."""
+        whole = cls(parts[0].window_s if parts else 1.0)
+        for part in parts:
+            whole.samples += part.samples
+            whole.errors += part.errors
+            whole.rolled_back += part.rolled_back
+        return whole
 
     def add(self, sample: Sample) -> None:
         """Count one run."""
         self.samples.append(sample)
         self.errors += sample.failed
+        self.rolled_back += sample.rolled_back
 
     @property
     def count(self) -> int:

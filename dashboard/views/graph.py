@@ -1,59 +1,27 @@
-"""The receiver graph: its page, the panel beside the stream, and the sheet of a node.
+"""The receiver graph: its page, the panel beside the stream, the sheet of a node, and the graph as a file.
 
-Comes in: a look (window, what is hidden, the chosen node). Goes out: server-rendered SVG and the
-node's sheet; a part of it to htmx, the whole page to everybody else.
+Comes in: a look (window, what is hidden, folded and looked for, the chosen node). Goes out:
+server-rendered SVG and the node's sheet; a part of it to htmx, the whole page to everybody else.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qsl
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from .. import conf, naming, wording
-from ..graph import (
-    COLUMNS,
-    FULL,
-    PANEL,
-    Graph,
-    Metrics,
-    Node,
-    arrange,
-    build,
-    describe,
-    keep_busiest,
-    lay_out,
-    without_caused,
-    without_idle,
-)
-from ..registrations import Registration, registrations
+from .. import conf
+from ..graph import COLUMNS, Graph
 from ..security import guarded
-from .looks import WINDOWS, Look, live_address, query_for
+from .listing import listing_of
+from .looks import COLOURS, GROUPINGS, SHAPES, WINDOWS, Look, live_address, query_for
 from .page import page, wants_part
+from .picture import FORMATS, picture
+from .scene import Scene, drawing_of, scene_of
 from .sheet import Sheet, sheet_of
-from .stretch import Stretch, measure
-
-PAGE_LIMITS = (600, 600, 1_400, 800)
-"""Rows drawn in each column of the page: what is beyond is counted."""
-
-PANEL_LIMITS = (9, 9, 12, 9)
-
-
-class Scene(NamedTuple):
-    """A graph before it is drawn, and all it was made from."""
-
-    look: Look
-    registered: list[Registration]
-    stretch: Stretch
-    graph: Graph
-
-    @property
-    def chosen(self) -> Node | None:
-        """The node that the reader chose, where the graph has it."""
-        return self.graph.find(self.look.node) if self.look.node else None
 
 
 @guarded
@@ -71,15 +39,31 @@ def node(request: HttpRequest, id: str) -> HttpResponse:
     look = Look.of(request.GET, node=id)
     if not wants_part(request):
         return _page(request, look)
-    return render(request, "signalscope/graph_node.html", _sheet_context(_scene(look)))
+    return render(request, "signalscope/graph_node.html", _sheet_context(_linked(scene_of(look))))
+
+
+@guarded
+def export(request: HttpRequest, format: str) -> HttpResponse:
+    """Send the graph as a file. 404 for a format that is not there."""
+    wanted = FORMATS.get(format)
+    if wanted is None:
+        raise Http404(f"There is no export format {format!r}. Known ones: {', '.join(FORMATS)}.")
+    scene = scene_of(Look.of(request.GET)._replace(panel=False))
+    if scene.stretch.error:
+        return HttpResponse(scene.stretch.error, status=503, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(picture(scene, format), content_type=f"{wanted.content_type}; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="signals.{wanted.suffix}"'
+    return response
 
 
 def _page(request: HttpRequest, look: Look) -> HttpResponse:
-    scene = _scene(look)
+    scene = _linked(scene_of(look))
     context = _sheet_context(scene)
     if wants_part(request) and request.headers.get("HX-Target") == "node":
         return render(request, "signalscope/graph_node.html", context)
-    context |= _drawing(scene, FULL, PAGE_LIMITS)
+    # A wide page shows the list by choice only; it need not come with each refresh.
+    listed = request.GET.get("wide") != "1" or look.shape == "list"
+    context |= _drawing(scene, listed=listed)
     if wants_part(request):
         return render(request, "signalscope/graph_view.html", context | {"refreshed": True})
     missing = bool(look.node) and scene.chosen is None
@@ -87,9 +71,10 @@ def _page(request: HttpRequest, look: Look) -> HttpResponse:
 
 
 def _panel(request: HttpRequest, look: Look) -> HttpResponse:
+    scene = scene_of(look)
     filter_in_force = _of_page_around(request, "q")
-    scene = _scene(look, filter_in_force)
-    context = _sheet_context(scene) | _drawing(scene, PANEL, PANEL_LIMITS)
+    scene = scene._replace(look=look._replace(node=_link_to_stream(scene.graph, filter_in_force)))
+    context = _sheet_context(scene) | _drawing(scene, listed=False)
     is_refresh = request.headers.get("HX-Target") == "graph-view"
     template = "signalscope/graph_view.html" if is_refresh else "signalscope/graph_panel.html"
     return render(request, template, context)
@@ -99,21 +84,6 @@ def _of_page_around(request: HttpRequest, name: str) -> str:
     """Return what the address of the page that asks for the panel says under this name."""
     query = request.headers.get("HX-Current-URL", "").partition("?")[2]
     return dict(parse_qsl(query)).get(name, "")
-
-
-def _scene(look: Look, filter_in_force: str = "") -> Scene:
-    registered = registrations()
-    stretch = measure(look.window.seconds, datetime.now(UTC), registered)
-    whole = build(registered, stretch.statistics, naming.family_of)
-    if look.hide_idle:
-        whole = without_idle(whole)
-    if look.hide_caused:
-        whole = without_caused(whole)
-    if look.panel:
-        look = look._replace(node=_link_to_stream(whole, filter_in_force))
-    else:
-        _link_to_sheets(whole, look)
-    return Scene(look, registered, stretch, whole)
 
 
 def _sheet_context(scene: Scene) -> dict[str, Any]:
@@ -127,39 +97,68 @@ def _sheet_context(scene: Scene) -> dict[str, Any]:
         "slow_ms": f"{conf.get().SLOW_MS:g}",
         "close": scene.look._replace(node="").address(),
         "full": scene.look._replace(panel=False).address(),
+        "focus": scene.look._replace(focus=True).address(),
+        "exports": _exports(scene.look._replace(focus=True)),
     }
 
 
-def _drawing(scene: Scene, metrics: Metrics, limits: tuple[int, int, int, int]) -> dict[str, Any]:
+def _exports(look: Look) -> list[tuple[str, str]]:
+    return [(known.title, look.export_address(name)) for name, known in FORMATS.items()]
+
+
+def _drawing(scene: Scene, *, listed: bool) -> dict[str, Any]:
     look, whole = scene.look, scene.graph
     nodes, edges = sum(1 for _ in whole.nodes()), len(whole.edges)
     idle = sum(one.kind == "receiver" and one.idle for one in whole.nodes())
+    listing = listing_of(whole, look) if listed else None
     # The panel's node follows from the stream's filter, and has no place in the panel's address.
     node = "" if look.panel else look.node
-    drawn = keep_busiest(whole, limits, look.node)
-    arrange(drawn)
-    describe(drawn, look.window.idle, wording.took)
-    lay_out(drawn, metrics)
+    drawn, metrics = drawing_of(scene)
+    for one in drawn.nodes():
+        if one.kind == "group":
+            one.href = look.turned(one).address()
     return {
         "graph": drawn,
         "metrics": metrics,
         "compact": look.panel,
         "headings": list(zip(COLUMNS, drawn.lefts, strict=True)),
         "hidden": _hidden(drawn, look),
+        "listing": listing,
         "windows": [(one, look._replace(window=one).address(node)) for one in WINDOWS.values()],
+        "choices": _choices(look),
         "counts": (nodes, edges, idle),
         "stretch": scene.stretch,
-        "refresh": look.address(""),
+        "refresh": "" if look.until else look.refresh(drawn.levels),
+        # An address says whole seconds, and what is seen now should stay.
+        "hold": look._replace(until=datetime.now(UTC) + timedelta(seconds=1)).address(),
+        "now": look._replace(until=None).address(),
         "show_idle": look._replace(hide_idle=False).address(),
+        "show_all": look._replace(find="", focus=False).address(),
+        "whole_exports": _exports(look if look.focus else look._replace(node="")),
     }
 
 
-def _link_to_sheets(whole: Graph, look: Look) -> None:
+def _choices(look: Look) -> list[tuple[str, str, list[tuple[str, str, bool]]]]:
+    """Return the switches of the toolbar: what they choose, its parameter, and each choice's address."""
+    grouped = [
+        (title, look._replace(grouping=key, opened=frozenset()).address(), key == look.grouping)
+        for key, title in GROUPINGS.items()
+    ]
+    coloured = [
+        (title, look._replace(colour=key).address(), key == look.colour) for key, title in COLOURS.items()
+    ]
+    shaped = [(title, look._replace(shape=key).address(), key == look.shape) for key, title in SHAPES.items()]
+    return [("Group", "group", grouped), ("Colour", "colour", coloured), ("Show as", "shape", shaped)]
+
+
+def _linked(scene: Scene) -> Scene:
+    """Let each node lead to its sheet."""
+    look = scene.look
     pattern = look.address("NODE")
-    for one in whole.nodes():
+    for one in scene.graph.nodes():
         one.chosen = one.id == look.node
-        one.found = bool(look.find) and look.find.casefold() in one.title.casefold()
         one.href = pattern.replace("NODE", one.id, 1)
+    return scene
 
 
 def _link_to_stream(whole: Graph, filter_in_force: str) -> str:

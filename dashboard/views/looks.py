@@ -7,16 +7,19 @@ addresses of other looks.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import reverse
 
-from ..graph import Node
+from ..graph import Grouping, Node
 from ..query import parse
 
 _MOST_FIND = 100
+_MOST_OPEN = 100
 _ID = re.compile(r"[0-9a-z]{1,40}")
 
 
@@ -35,50 +38,140 @@ WINDOWS = {
     for window in (
         Window("1m", "1 min", 60, "in the last minute", "idle"),
         Window("5m", "5 min", 300, "in the last 5 minutes", "idle"),
-        Window("session", "Session", None, "in the journal", "never fired"),
+        Window("15m", "15 min", 900, "in the last 15 minutes", "idle"),
+        Window("1h", "1 hour", 3600, "in the last hour", "idle"),
+        Window("all", "All", None, "in the journal", "never fired"),
     )
 }
 _FIRST = "1m"
 
+GROUPINGS: dict[Grouping, str] = {"auto": "Auto", "app": "By app", "none": "None"}
+COLOURS = {"duration": "Duration", "family": "Family"}
+SHAPES = {"drawing": "Drawing", "list": "List"}
+
 
 class Look(NamedTuple):
-    """The window, what is hidden, what is looked for, and the chosen node's id; in the panel or not."""
+    """What a reader wants to see: in which window, what is hidden, looked for, folded and chosen.
+
+    ``until`` is where the window ends, ``None`` for now; ``opened`` are the groups that show their
+    members, ``levels`` how far the drawing that this one takes the place of was folded. ``shape`` is
+    empty where the width of the page decides. ``focus`` keeps only the paths through the chosen node.
+    ``panel`` is the small drawing beside the stream.
+    """
 
     window: Window = WINDOWS[_FIRST]
     hide_idle: bool = False
     hide_caused: bool = False
+    hide_bypasses: bool = False
     find: str = ""
     node: str = ""
     panel: bool = False
+    until: datetime | None = None
+    grouping: Grouping = "auto"
+    opened: frozenset[str] = frozenset()
+    levels: tuple[int, ...] = (0, 0, 0, 0)
+    colour: str = "duration"
+    shape: str = ""
+    focus: bool = False
 
     @classmethod
     def of(cls, parameters: QueryDict, node: str = "") -> Look:
         """Return the look that the parameters describe; what they do not say is as by default."""
+        grouping = parameters.get("group", "")
+        colour, shape = parameters.get("colour", ""), parameters.get("shape", "")
         return cls(
             window=WINDOWS.get(parameters.get("window", ""), WINDOWS[_FIRST]),
             hide_idle=parameters.get("idle") == "hide",
             hide_caused=parameters.get("caused") == "hide",
+            hide_bypasses=parameters.get("bypass") == "hide",
             find=parameters.get("find", "")[:_MOST_FIND].strip(),
             node=_id(node or parameters.get("node", "")),
             panel=parameters.get("panel") == "1",
+            until=_moment(parameters.get("until", "")),
+            grouping=grouping if grouping in GROUPINGS else "auto",
+            opened=_ids(parameters.get("open", "")),
+            levels=_levels(parameters.get("levels", "")),
+            colour=colour if colour in COLOURS else "duration",
+            shape=shape if shape in SHAPES else "",
+            focus=parameters.get("focus") == "1",
         )
+
+    @property
+    def words(self) -> str:
+        """The window in words, for the end of a sentence."""
+        if self.until is None:
+            return self.window.words
+        end = f"{self.until:%Y-%m-%d %H:%M:%S} UTC"
+        return f"until {end}" if self.window.seconds is None else f"in the {self.window.title} until {end}"
 
     def address(self, node: str | None = None) -> str:
         """Return the address of the graph with this look, or of one of its nodes."""
         chosen = self.node if node is None else node
         page = reverse("signalscope:node", args=[chosen]) if chosen else reverse("signalscope:graph")
-        query = self._query()
-        return f"{page}?{query}" if query else page
+        return _with(page, self.parameters())
 
-    def _query(self) -> str:
+    def export_address(self, format: str) -> str:
+        """Return the address of the same as a file."""
+        page = reverse("signalscope:graph-export", args=[format])
+        return _with(page, self._replace(panel=False).parameters() | {"node": self.node})
+
+    def turned(self, group: Node) -> Look:
+        """Return the look in which this group is open if it was folded, and folded if it was open."""
+        if not group.opened:
+            return self._replace(opened=self.opened | {group.id})
+        held = {member.id for member in group.members}
+        return self._replace(opened=self.opened - {group.id}, node="" if self.node in held else self.node)
+
+    def parameters(self) -> dict[str, str]:
+        """Return what differs from the look by default, as an address says it."""
         values = {
             "window": self.window.key if self.panel or self.window.key != _FIRST else "",
+            "until": f"{self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else "",
             "idle": "hide" if self.hide_idle else "",
             "caused": "hide" if self.hide_caused else "",
+            "bypass": "hide" if self.hide_bypasses else "",
+            "group": self.grouping if self.grouping != "auto" else "",
+            "colour": self.colour if self.colour != "duration" else "",
+            "shape": self.shape,
+            "focus": "1" if self.focus and self.node else "",
             "find": self.find,
+            "open": "-".join(sorted(self.opened)),
             "panel": "1" if self.panel else "",
         }
-        return urlencode({key: value for key, value in values.items() if value})
+        return {key: value for key, value in values.items() if value}
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        """What the toolbar's form says without a field of its own."""
+        fields = ("find", "idle", "caused", "bypass", "open", "focus")
+        return [(key, value) for key, value in self.parameters().items() if key not in fields]
+
+    def refresh(self, levels: Iterable[int]) -> str:
+        """Return the address that draws the same anew, folded no less than now without need."""
+        page = reverse("signalscope:graph")
+        folded = "".join(map(str, levels))
+        return _with(page, self.parameters() | ({"levels": folded} if folded.strip("0") else {}))
+
+
+def _with(page: str, values: dict[str, str]) -> str:
+    query = urlencode({key: value for key, value in values.items() if value})
+    return f"{page}?{query}" if query else page
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _ids(text: str) -> frozenset[str]:
+    return frozenset(filter(_id, text.split("-")[:_MOST_OPEN]))
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text)) if re.fullmatch("[0-4]{4}", text) else (0, 0, 0, 0)
 
 
 def _id(text: str) -> str:
@@ -95,11 +188,15 @@ def query_for(node: Node) -> str:
     """Return the filter under which the stream shows what passed through the node."""
     if node.kind == "origin":
         return _origin_query(node.name)
+    if node.kind in ("bypass", "ghost"):
+        query = parse("").with_term("family", "bypass")
+        return parse(query).with_term("sender", node.name, exact=True) if node.kind == "ghost" else query
     terms = {
         "sender": [("sender", node.name)],
         "signal": [("signal", node.name)],
         "point": [("signal", node.key[1]), ("sender", node.name)],
         "receiver": [("receiver", node.name)],
+        "group": [],
     }[node.kind]
     text = ""
     for key, name in terms:

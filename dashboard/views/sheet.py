@@ -96,7 +96,7 @@ def sheet_of(
     slow_ms: float,
 ) -> Sheet:
     """Return the sheet of a node. Of an origin, the durations are those of its whole traces."""
-    seen = statistics.nodes.get(node.key)
+    seen = statistics.nodes.get(node.key) or node.figures
     figures = statistics.requests.get(node.key) if node.kind == "origin" else seen
     own = [one for one in registered if _belongs(one, node)]
     return Sheet(
@@ -120,6 +120,8 @@ def sheet_of(
 def _label(node: Node) -> str:
     name = node.key[1]
     most = 2 if node.kind == "sender" else 1
+    if node.kind in ("bypass", "ghost"):
+        return clean(node.key[1])
     return clean(name) if node.kind == "origin" else short_names([name], most)[name] or "no sender"
 
 
@@ -148,20 +150,16 @@ def _hist(figures: Figures, slow_ms: float) -> Hist:
 
 def _neighbours(node: Node, graph: Graph) -> list[tuple[str, list[Neighbour], int]]:
     """Describe the node's edges in words: what a reader of the drawing would see."""
-    mine = {node, *node.points}
-    over = {signal for signal in graph.nodes() if node in signal.points}
-    titles: dict[str, list[tuple[Edge, Node]]] = {
-        "Comes from": [
-            (edge, edge.source) for edge in graph.edges if edge.target in mine and not edge.caused
-        ],
-        "Goes to": [
-            (edge, edge.target) for edge in graph.edges if edge.source in mine | over and not edge.caused
-        ],
-        "Caused by": [(edge, edge.source) for edge in graph.edges if edge.target in mine and edge.caused],
-        "Causes": [(edge, edge.target) for edge in graph.edges if edge.source in mine and edge.caused],
-    }
+    mine = {node, *node.rows}
+    over = {box for box in graph.nodes() if node in box.rows}
+    ways: dict[str, list[tuple[Edge, Node]]] = {title: [] for title in _WAYS}
+    for edge in graph.edges:
+        if edge.target in mine:
+            ways[_came(edge)].append((edge, edge.source))
+        if edge.source in (mine if edge.caused else mine | over):
+            ways[_goes(edge)].append((edge, edge.target))
     groups = []
-    for title, ends in titles.items():
+    for title, ends in ways.items():
         ends.sort(key=lambda end: (-end[0].count, end[1].key))
         shown = [_neighbour(edge, other, node) for edge, other in ends[:MOST_LINKS]]
         if shown:
@@ -169,12 +167,28 @@ def _neighbours(node: Node, graph: Graph) -> list[tuple[str, list[Neighbour], in
     return groups
 
 
+_WAYS = ("Comes from", "Goes to", "Caused by", "Causes", "Skipped by", "Skipped receivers")
+
+
+def _came(edge: Edge) -> str:
+    if edge.caused:
+        return "Caused by"
+    return "Skipped by" if edge.ghost and edge.target.kind == "receiver" else "Comes from"
+
+
+def _goes(edge: Edge) -> str:
+    if edge.caused:
+        return "Causes"
+    return "Skipped receivers" if edge.ghost and edge.target.kind == "receiver" else "Goes to"
+
+
 def _neighbour(edge: Edge, other: Node, node: Node) -> Neighbour:
     figures = edge.figures
-    point = other if other.kind == "point" else edge.source if edge.source in node.points else None
+    kinds = ("point", "ghost")
+    point = other if other.kind in kinds else edge.source if edge.source in node.rows else None
     return Neighbour(
         other,
-        _label(other),
+        clean(other.key[1]) if other.kind == "ghost" else _label(other),
         (point.name or "no sender") if point else "",
         rate(figures.count, figures.rate) if figures else "",
         figures.p95_us if figures else None,

@@ -1,6 +1,6 @@
-"""The newest part of the journal, measured: what the graph and its sheets stand on.
+"""A part of the journal, measured: what the graph and its sheets stand on.
 
-Comes in: a window's length. Goes out: its figures, and what is to be said about them: how far
+Comes in: a window's length and its end. Goes out: its figures, and what is to be said about them: how far
 they reach, and why the journal could not be read.
 """
 
@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .. import pipeline
-from ..events import Entry, Origin
+from ..events import Bypass, Emission, Entry, Origin
 from ..journal.base import Journal, JournalError
+from ..query import Background, Query
 from ..registrations import Registration
 from ..statistics import Statistics, collect, orphans
 
@@ -39,35 +40,49 @@ class Read(NamedTuple):
     cut: bool
 
 
-def measure(seconds: float | None, now: datetime, registered: Iterable[Registration]) -> Stretch:
-    """Return the figures of the last ``seconds``, or of all that is held when ``None``."""
+def measure(
+    seconds: float | None,
+    until: datetime,
+    registered: Iterable[Registration],
+    *,
+    past: bool = False,
+    query: Query | None = None,
+) -> Stretch:
+    """Return the figures of the ``seconds`` before ``until``, or of all before it when ``None``.
+
+    ``past`` says that ``until`` is not now; ``query`` leaves only the emissions and bypasses that it
+    matches.
+    """
     try:
         journal = pipeline.journal()
-        entries, length, oldest, cut = read(journal, seconds, now)
+        entries, length, oldest, cut = read(journal, seconds, until, past=past)
         known = _origins_of(journal, orphans(entries))
     except JournalError as error:
         return Stretch(Statistics(seconds or 1.0), None, error=str(error))
+    if query is not None:
+        entries = _matching(entries, known, query)
     for_all = {(one.signal, one.receiver) for one in registered if one.sender is None}
     return Stretch(collect(entries, length, for_all, known), oldest, cut)
 
 
-def read(journal: Journal, seconds: float | None, now: datetime) -> Read:
-    """Return the newest entries of the last ``seconds`` (``None``: of all), at most ``MOST_ENTRIES``.
+def read(journal: Journal, seconds: float | None, until: datetime, *, past: bool = False) -> Read:
+    """Return the entries of the ``seconds`` before ``until`` (``None``: of all), at most ``MOST_ENTRIES``.
 
     Rates are relative to the window, or to the time since the oldest entry where it is not (or not
-    wholly) read. May raise ``JournalError``.
+    wholly) read. ``past`` says that ``until`` is not now. May raise ``JournalError``.
     """
-    entries, cut = _read(journal, None if seconds is None else now - timedelta(seconds=seconds))
+    before = _seq_after(journal, until) if past else None
+    entries, cut = _read(journal, None if seconds is None else until - timedelta(seconds=seconds), before)
     oldest = min((entry.at for entry in entries), default=None)
     length = seconds
     if length is None or cut:
-        length = max((now - oldest).total_seconds(), 1.0) if oldest else 1.0
+        length = max((until - oldest).total_seconds(), 1.0) if oldest else 1.0
     return Read(entries, length, oldest, cut)
 
 
-def _read(journal: Journal, since: datetime | None) -> tuple[list[Entry], bool]:
+def _read(journal: Journal, since: datetime | None, before: int | None) -> tuple[list[Entry], bool]:
     entries: list[Entry] = []
-    before, size = None, _FIRST_CHUNK
+    size = _FIRST_CHUNK
     while len(entries) < MOST_ENTRIES:
         limit = min(size, MOST_ENTRIES - len(entries))
         chunk = journal.read_back(before, limit)
@@ -77,6 +92,38 @@ def _read(journal: Journal, since: datetime | None) -> tuple[list[Entry], bool]:
             return entries, False
         before, size = chunk[-1].seq, _CHUNK
     return entries, bool(journal.read_back(before, 1))
+
+
+def _seq_after(journal: Journal, moment: datetime) -> int:
+    """Return a seq that divides what was recorded until the moment from what came later.
+
+    Processes journal in batches, so an entry of the last tenth of a second may be on the wrong side.
+    """
+    extent = journal.extent()
+    low, high = extent.oldest, extent.newest + 1
+    while low < high:
+        middle = (low + high) // 2
+        found = journal.read_back(middle + 1, 1)
+        if not found or found[0].at <= moment:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _matching(entries: Sequence[Entry], known: Iterable[Origin], query: Query) -> list[Entry]:
+    """Return what the query matches, the origins of that, and what says how transactions ended."""
+    backgrounds: dict[str, Background] = {}
+    for entry in (*known, *reversed(entries)):
+        backgrounds[entry.trace] = backgrounds.get(entry.trace, Background()).with_entry(entry)
+    sent = [entry for entry in entries if isinstance(entry, Emission | Bypass)]
+    kept = {id(entry) for entry in sent if query.matches(entry, *backgrounds[entry.trace])}
+    traces = {entry.trace for entry in sent if id(entry) in kept}
+    return [
+        entry
+        for entry in entries
+        if (id(entry) in kept if isinstance(entry, Emission | Bypass) else entry.trace in traces)
+    ]
 
 
 def _origins_of(journal: Journal, traces: Iterable[str]) -> Sequence[Origin]:

@@ -105,7 +105,7 @@ def test_the_slash_key_finds_a_node_and_enter_opens_it(graph: Page) -> None:
 
 
 def test_hiding_idle_nodes_keeps_the_window(graph: Page) -> None:
-    graph.get_by_role("link", name="5 min").click()
+    graph.get_by_role("link", name="5 min", exact=True).click()
     graph.get_by_label("Hide idle").check()
 
     expect(graph).to_have_url(re.compile(r"\?window=5m&idle=hide$"))
@@ -180,10 +180,10 @@ def test_in_the_panel_a_node_filters_the_stream_and_again_shows_all_of_it(
 
 def test_the_panel_keeps_its_window_when_the_stream_is_filtered(staff_page: Page, post: Post) -> None:
     staff_page.goto("/signals/")
-    staff_page.locator("#graph-panel").get_by_role("link", name="Session").click()
-    expect(staff_page.locator("#graph-panel .seg [aria-current]")).to_have_text("Session")
+    staff_page.locator("#graph-panel").get_by_role("link", name="All", exact=True).click()
+    expect(staff_page.locator("#graph-panel .seg [aria-current]")).to_have_text("All")
 
     node(staff_page, "receiver", THUMBNAIL).click()
 
     expect(staff_page.locator(".node-sheet")).to_be_visible()
-    expect(staff_page.locator("#graph-panel .seg [aria-current]")).to_have_text("Session")
+    expect(staff_page.locator("#graph-panel .seg [aria-current]")).to_have_text("All")

@@ -12,10 +12,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from ...causality import suppressed
-from .. import listing, serving, tailing
+from .. import drawing, listing, serving, tailing
 from ..terminal import Terminal, silence
 
-SUBCOMMANDS = {"list": listing, "tail": tailing, "serve": serving}
+SUBCOMMANDS = {"list": listing, "tail": tailing, "serve": serving, "graph": drawing}
 
 
 def _accept_django_options(parser: ArgumentParser) -> None:

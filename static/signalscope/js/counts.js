@@ -1,7 +1,7 @@
 // Comes in: pulses. Goes out: the counts on the graph's nodes, kept up; now and then the whole drawing again from
 // the server, sooner when something was seen that it does not show yet.
 
-import { drawing, fetchInto, path } from "./drawing.js";
+import { drawing, path, redraw } from "./drawing.js";
 import { onPulses } from "./pulses.js";
 
 const SOON = 1000;
@@ -13,10 +13,18 @@ let due = Infinity;
 let drawnAt = performance.now();
 let lastPulse = performance.now();
 let cost = 0;
+let after = () => {};
+let chosen = () => "";
+
+/** Call `then` when the drawing came anew; `node` gives the id of a node whose group must stay open. */
+export function whenRedrawn(then, node) {
+  after = then;
+  chosen = node;
+}
 
 onPulses((paths) => {
   const drawn = drawing();
-  if (!drawn) return;
+  if (!drawn || "held" in drawn.graph.dataset) return;
   lastPulse = performance.now();
   let missing = "" in paths;
   for (const [key, count] of Object.entries(paths)) {
@@ -47,11 +55,14 @@ setInterval(() => {
   const now = performance.now();
   const view = document.getElementById("graph-view");
   const isLive = document.documentElement.dataset.conn === "open" && !document.hidden;
-  if (!isLive || !view || now - drawnAt < cost * 20 || (now < due && !fades(now))) return;
+  if (!isLive || !view?.dataset.refresh || now - drawnAt < cost * 20 || (now < due && !fades(now))) return;
   due = Infinity;
   drawnAt = now;
-  fetchInto(view, view.dataset.refresh, "outerHTML").then(() => {
+  const { refresh } = view.dataset;
+  const node = refresh.includes("panel=") ? "" : chosen();
+  redraw(node ? `${refresh}${refresh.includes("?") ? "&" : "?"}node=${node}` : refresh).then(() => {
     cost = performance.now() - now;
+    after();
   });
 }, 500);
 

@@ -16,7 +16,7 @@ let running = false;
 
 onPulses((paths) => {
   const drawn = drawing();
-  if (!drawn || calm.matches || document.hidden) return;
+  if (!drawn || calm.matches || document.hidden || "held" in drawn.graph.dataset) return;
   for (const [key, count] of Object.entries(paths)) {
     const { edges, stage } = path(key, drawn);
     edges.forEach((edge, place) => {
@@ -56,9 +56,12 @@ function follow(dot) {
   dot.edge = drawn?.between.get(`${dot.edge.from} ${dot.edge.to}`);
   if (!dot.edge) return false;
   dot.drawn = drawn;
-  if (dot.element) drawn.graph.querySelector(".dots").append(dot.element);
+  if (dot.element) layer(drawn).append(dot.element);
   return true;
 }
+
+/** Dots have a layer of their own, so that the shapes below are not painted again for each of their steps. */
+const layer = ({ graph }) => graph.parentElement.querySelector(".dots");
 
 function move(now) {
   for (const dot of alive) {
@@ -80,7 +83,7 @@ function born({ drawn, edge }) {
   const element = document.createElementNS(SVG, "circle");
   element.setAttribute("class", `dot ${look(edge)}`);
   element.setAttribute("r", drawn.graph.classList.contains("is-compact") ? "2.2" : "2.8");
-  return drawn.graph.querySelector(".dots").appendChild(element);
+  return layer(drawn).appendChild(element);
 }
 
 /** Of an edge's dots, as many are red as the part of its calls that raised. */
@@ -90,7 +93,7 @@ function look(edge) {
     edge.raised -= 1;
     return "is-error";
   }
-  return [...edge.element.classList].filter((name) => name !== "edge" && name !== "is-lit" && name !== "is-idle").join(" ");
+  return [...edge.element.classList].filter((name) => name !== "edge" && name !== "is-lit" && name !== "is-idle" && !name.startsWith("heat-")).join(" ");
 }
 
 /** Put a dot on its edge. The edge is measured once: asking SVG for a point on it each frame is slow. */

@@ -20,20 +20,58 @@ export function fetchInto(element, address, swap) {
   return globalThis.htmx.ajax("GET", address, { source: element, target: element, swap }).catch(() => {});
 }
 
+/** Where a link leads, in HTML or in SVG. */
+export const addressOf = (link) => (typeof link.href === "string" ? link.href : link.href.baseVal);
+
+const wide = matchMedia("(min-width: 641px)");
+let asked = 0;
+
+/** Put the drawing that an address describes in place of this one, and tell of it as `graph:redrawn`.
+ *
+ * htmx would send two events for every shape that goes and comes, which takes a second with 2,000 nodes. On a wide
+ * page the list in words is left out: there it is shown by choice only, and that choice is in the address. */
+export async function redraw(address) {
+  asked += 1;
+  const own = asked;
+  const url = new URL(address, location.href);
+  if (wide.matches) url.searchParams.set("wide", "1");
+  const headers = { "HX-Request": "true", "HX-Target": "graph-view", "HX-Current-URL": location.href };
+  const text = await fetch(url, { headers }).then((answer) => (answer.ok ? answer.text() : "")).catch(() => "");
+  if (own !== asked || !text) return;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  if (!fresh.getElementById("graph-view")) return;
+  document.dispatchEvent(new CustomEvent("graph:leaving"));
+  for (const id of ["graph-view", "graph-counts"]) {
+    const part = fresh.getElementById(id);
+    if (part) document.getElementById(id)?.replaceWith(part);
+  }
+  document.dispatchEvent(new CustomEvent("graph:redrawn"));
+}
+
+wide.addEventListener("change", () => {
+  const address = document.getElementById("graph-view")?.dataset.refresh;
+  if (address) redraw(address);
+});
+
 function read(graph) {
   const nodes = new Map();
   const byPath = new Map();
+  let box = null;
   for (const element of graph.querySelectorAll(".node[data-node]")) {
-    const [kind, ...names] = element.dataset.path.split("|");
-    const node = { id: element.dataset.node, kind, names, element };
-    nodes.set(node.id, node);
-    byPath.set(element.dataset.path, node);
+    const { node: id, path: own, column, standsFor } = element.dataset;
+    const isRow = element.classList.contains("is-row");
+    const node = { id, column: Number(column), rows: [], box: isRow ? box : null, element };
+    if (isRow) box?.rows.push(node);
+    else box = node;
+    nodes.set(id, node);
+    byPath.set(own, node);
+    for (const folded of standsFor ? JSON.parse(standsFor) : []) byPath.set(folded, node);
   }
   const edges = [];
   const between = new Map();
   for (const element of graph.querySelectorAll(".edge")) {
-    const { from, to, via, echo } = element.dataset;
-    const edge = { element, from, to, via: new Set(via?.split(" ")), caused: element.classList.contains("is-caused") };
+    const { from, to, via, caused, echo } = element.dataset;
+    const edge = { element, from, to, via: new Set(via?.split(" ")), caused: caused !== undefined };
     edges.push(edge);
     if (echo === undefined) between.set(`${from} ${to}`, edge);
   }
@@ -59,7 +97,7 @@ export function path(key, { byPath, between }) {
   const start = origin && byPath.get(`origin|${origin}`);
   const edges = [origin && edge(start, from), edge(from, point)];
   return {
-    nodes: [start, from, point, group].filter(Boolean),
+    nodes: [...new Set([start, from, point, group])].filter(Boolean),
     edges: edges.filter(Boolean),
     missing: !edges[1] || Boolean(origin && !edges[0]),
     stage: edges[0] ? 0 : 1,

@@ -1,11 +1,16 @@
-// Comes in: clicks and keys on the graph's page. Goes out: the chosen node's paths lit, its sheet fetched, nodes found
-// by name. Without it every node is a plain link, and the toolbar a plain form. In the panel beside the stream the
-// server chooses the node by the stream's filter; its paths are lit here too.
+// Comes in: clicks and keys on the graph's page. Goes out: the chosen node's paths lit, its sheet fetched, groups opened,
+// nodes found by name. Without it every node is a plain link, and the toolbar a plain form. In the panel beside the
+// stream the server chooses the node by the stream's filter; its paths are lit here too.
 
 import { isModified } from "./actions.js";
-import "./counts.js";
+import { whenRedrawn } from "./counts.js";
 import "./dots.js";
-import { drawing, fetchInto } from "./drawing.js";
+import { addressOf, drawing, fetchInto, redraw } from "./drawing.js";
+import { keepOneStop } from "./neighbours.js";
+import { pathsThrough } from "./paths.js";
+import "./zoom.js";
+
+const TYPED = 300;
 
 const look = document.querySelector("[data-graph-look]");
 const find = document.querySelector("[data-graph-find]");
@@ -24,7 +29,7 @@ function show() {
   if (!drawn) return;
   const node = drawn.nodes.get(chosen);
   drawn.graph.classList.toggle("has-selection", Boolean(node));
-  const lit = node ? pathsOf(node, drawn) : new Set();
+  const lit = node ? pathsThrough(node, drawn) : new Set();
   const ends = new Set([...lit].flatMap((edge) => [edge.from, edge.to]));
   for (const edge of drawn.edges) edge.element.classList.toggle("is-lit", lit.has(edge));
   for (const other of drawn.nodes.values()) {
@@ -33,63 +38,41 @@ function show() {
     if (other === node) other.element.setAttribute("aria-current", "true");
     else other.element.removeAttribute("aria-current");
   }
+  keepOneStop(chosen);
 }
 
-/** The edges of every path through a node: only those that were taken, or could be, by way of it. */
-function pathsOf(node, { nodes, byPath, edges }) {
-  const lit = new Set();
-  const light = (test) => edges.filter(test).map((edge) => (lit.add(edge), edge));
-  const points = (signal) => [...nodes.values()].filter((one) => one.kind === "point" && one.names[0] === signal);
-  const ids = (list) => new Set(list.map((one) => one.id));
-  const before = (wanted) => {
-    const senders = new Set(light((edge) => wanted.has(edge.to) && !edge.caused).map((edge) => edge.from));
-    light((edge) => senders.has(edge.to) && [...edge.via].some((point) => wanted.has(point)));
-    light((edge) => edge.caused && wanted.has(edge.to));
-  };
-  const after = (wanted) => {
-    const sources = new Set(wanted);
-    for (const id of wanted) sources.add(byPath.get(`signal|${nodes.get(id)?.names[0]}`)?.id);
-    light((edge) => sources.has(edge.from));
-  };
-  if (node.kind === "receiver") {
-    const sources = light((edge) => edge.to === node.id).map((edge) => nodes.get(edge.from));
-    before(ids(sources.flatMap((one) => (one?.kind === "signal" ? points(one.names[0]) : [one].filter(Boolean)))));
-    for (const edge of lit) if (edge.caused) lit.delete(edge);
-    light((edge) => edge.from === node.id);
-  } else if (node.kind === "point" || node.kind === "signal") {
-    const wanted = node.kind === "point" ? new Set([node.id]) : ids(points(node.names[0]));
-    before(wanted);
-    after(node.kind === "signal" ? new Set([...wanted, node.id]) : wanted);
-  } else if (node.kind === "sender") {
-    light((edge) => edge.to === node.id);
-    after(new Set(light((edge) => edge.from === node.id).map((edge) => edge.to)));
-  } else {
-    const flows = light((edge) => edge.from === node.id);
-    const wanted = new Set(flows.flatMap((edge) => [...edge.via]));
-    light((edge) => wanted.has(edge.to) && !edge.caused);
-    after(wanted);
-  }
-  return lit;
-}
+/** Keep what the address bar says; the page's own address, without parts that only a refresh needs. */
+const remember = (address) => history.replaceState(history.state, "", address);
 
-/** Light the paths, fetch the sheet, and keep the address of it. */
+/** Light the paths, fetch the sheet, and keep the address of it. A node in a folded group opens the group. */
 function choose(id, address) {
   chosen = id;
-  show();
+  if (id && !drawing()?.nodes.has(id)) redraw(address);
+  else show();
+  sheet.parentElement.classList.toggle("is-chosen", Boolean(id));
   fetchInto(sheet, address, "innerHTML");
-  history.replaceState(history.state, "", address);
+  remember(address);
 }
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest(".node[data-node], [data-graph-node], [data-graph-close]");
   if (!link || !sheet || isModified(event)) return;
   event.preventDefault();
-  const address = typeof link.href === "string" ? link.href : link.href.baseVal;
+  const address = addressOf(link);
+  if (link.matches(".is-group")) {
+    redraw(address);
+    remember(address);
+    return;
+  }
   if ("graphClose" in link.dataset) drawing()?.nodes.get(chosen)?.element.focus({ preventScroll: true });
   choose(link.dataset.node ?? link.dataset.graphNode ?? "", address);
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === " " && event.target.closest?.(".node.is-group")) {
+    event.preventDefault();
+    event.target.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
+  }
   if (event.key === "Escape" && chosen && sheet && event.target !== find) sheet.querySelector("[data-graph-close]")?.click();
   if (event.key === "/" && find && !event.target.closest("input, textarea, select")) {
     event.preventDefault();
@@ -97,31 +80,43 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-/* ---- finding a node ---- */
+/* ---- finding a node: it and its paths are kept ---- */
 
-function search() {
-  const drawn = drawing();
-  if (!drawn || !find) return [];
-  const text = find.value.trim().toLowerCase();
-  const found = text ? [...drawn.nodes.values()].filter((node) => titleOf(node).includes(text)) : [];
-  drawn.graph.classList.toggle("has-found", Boolean(text));
-  for (const node of drawn.nodes.values()) node.element.classList.toggle("is-found", found.includes(node));
-  return found;
+let typed = 0;
+let found = find?.value ?? "";
+
+/** Return the address that the form would ask for. */
+function wanted() {
+  const fields = [...new FormData(look)].filter(([, value]) => value);
+  const query = new URLSearchParams(fields).toString();
+  return `${look.action}${query ? `?${query}` : ""}`;
 }
 
-const titleOf = (node) => node.element.querySelector("title").textContent.toLowerCase();
+function search() {
+  clearTimeout(typed);
+  if (find.value.trim() === found.trim()) return Promise.resolve();
+  found = find.value;
+  const address = wanted();
+  remember(address);
+  return redraw(address);
+}
 
-find?.addEventListener("input", search);
-look?.addEventListener("submit", (event) => {
-  find.disabled = !find.value;
-  setTimeout(() => { find.disabled = false; });
-  if (event.submitter || document.activeElement !== find) return;
-  const [first] = search();
-  if (!first) return;
+find?.addEventListener("input", () => {
+  clearTimeout(typed);
+  typed = setTimeout(search, TYPED);
+});
+look?.addEventListener("submit", async (event) => {
   event.preventDefault();
-  first.element.scrollIntoView({ block: "center", inline: "center" });
-  first.element.focus({ preventScroll: true });
-  choose(first.id, first.element.href.baseVal);
+  if (event.submitter || document.activeElement !== find) {
+    location.assign(wanted());
+    return;
+  }
+  await search();
+  const first = drawing()?.graph.querySelector(".node.is-found");
+  if (!first || !find.value.trim()) return;
+  first.focus({ preventScroll: true });
+  first.scrollIntoView({ block: "center", inline: "center" });
+  if (!first.matches(".is-group")) choose(first.dataset.node, addressOf(first));
 });
 look?.addEventListener("change", (event) => {
   if (event.target.type === "checkbox") look.requestSubmit();
@@ -136,13 +131,28 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 
 let focused = "";
 
-document.addEventListener("htmx:beforeSwap", () => {
+function leave() {
   focused = document.activeElement?.closest(".node")?.dataset.node ?? "";
-});
-document.addEventListener("htmx:afterSwap", () => {
+}
+
+function arrive() {
   if (!sheet) chosen = chosenByServer();
   show();
-  if (find?.value) search();
   if (focused && document.activeElement === document.body) drawing()?.nodes.get(focused)?.element.focus({ preventScroll: true });
-});
+}
+
+for (const name of ["htmx:beforeSwap", "graph:leaving"]) document.addEventListener(name, leave);
+for (const name of ["htmx:afterSwap", "graph:redrawn"]) document.addEventListener(name, arrive);
+
+/** The sheet's figures go on with the drawing's, unless somebody reads or marks something in it. */
+whenRedrawn(() => {
+  const mark = getSelection();
+  const isRead = sheet?.contains(document.activeElement) || (mark && !mark.isCollapsed && sheet?.contains(mark.anchorNode));
+  const own = drawing()?.nodes.get(chosen)?.element;
+  if (!sheet || !own || isRead) return;
+  const scrolled = [...sheet.querySelectorAll(".panel-body, .source")].map((element) => element.scrollTop);
+  fetchInto(sheet, addressOf(own), "innerHTML").then(() => {
+    [...sheet.querySelectorAll(".panel-body, .source")].forEach((element, index) => { element.scrollTop = scrolled[index] ?? 0; });
+  });
+}, () => chosen);
 show();

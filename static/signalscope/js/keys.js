@@ -58,7 +58,7 @@ document.addEventListener("keydown", (event) => {
   const control = target.closest("a, button, summary");
   if ([" ", "Enter"].includes(key) && control) {
     // A link that acts as a button answers to the space bar, as buttons do.
-    if (key === " " && control.matches('a[role="button"]')) {
+    if (key === " " && control.matches('a[role="button"]') && control instanceof HTMLElement) {
       event.preventDefault();
       control.click();
     }
