@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -181,6 +182,15 @@ def test_a_hidden_request_is_answered_and_not_recorded(heard: Heard, hidden: str
     response = wsgi(hidden)
     response.close()
     assert response.status_code == 201
+    assert heard.entries() == []
+
+
+def test_a_static_file_of_runserver_is_served_and_not_recorded(heard: Heard) -> None:
+    environ = RequestFactory().get("/static/signalscope/mark.svg").environ
+    response = StaticFilesHandler(WSGIHandler())(environ, lambda status, headers: None)
+    body = b"".join(response)
+    response.close()
+    assert b"<svg" in body
     assert heard.entries() == []
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
+from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -89,18 +90,10 @@ def _wrap_asgi(origins: Origins) -> None:
 
 
 def _wrap_responses(origins: Origins) -> None:
-    plain_get, plain_get_async = BaseHandler.get_response, BaseHandler.get_response_async
-    plain_close = HttpResponseBase.close
-
-    @wraps(plain_get)
-    def get_response(self: BaseHandler, request: HttpRequest) -> HttpResponseBase:
-        with _answering(origins, request) as opened:
-            response = plain_get(self, request)
-            _note(opened, request, response)
-        awaited = _answered.get(id(response))
-        if awaited is not None and isinstance(response, StreamingHttpResponse):
-            stream(response, origins, awaited[1])
-        return response
+    _wrap_get_response(BaseHandler, origins)
+    # runserver's answer to requests for static files. The async one ends inside ASGIHandler.handle.
+    _wrap_get_response(StaticFilesHandlerMixin, origins)
+    plain_get_async, plain_close = BaseHandler.get_response_async, HttpResponseBase.close
 
     @wraps(plain_get_async)
     async def get_response_async(self: BaseHandler, request: HttpRequest) -> HttpResponseBase:
@@ -125,9 +118,24 @@ def _wrap_responses(origins: Origins) -> None:
         finally:
             origins.close(opened)
 
-    _patches.replace(BaseHandler, "get_response", get_response)
     _patches.replace(BaseHandler, "get_response_async", get_response_async)
     _patches.replace(HttpResponseBase, "close", close)
+
+
+def _wrap_get_response(handler: Any, origins: Origins) -> None:
+    plain_get = handler.get_response
+
+    @wraps(plain_get)
+    def get_response(self: Any, request: HttpRequest) -> HttpResponseBase:
+        with _answering(origins, request) as opened:
+            response: HttpResponseBase = plain_get(self, request)
+            _note(opened, request, response)
+        awaited = _answered.get(id(response))
+        if awaited is not None and isinstance(response, StreamingHttpResponse):
+            stream(response, origins, awaited[1])
+        return response
+
+    _patches.replace(handler, "get_response", get_response)
 
 
 @contextmanager
