@@ -36,7 +36,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     active staff. SCENARIOS: dotted path of a callable that returns what the live page offers as
     buttons (objects with ``name``, ``title``, ``look_at`` and ``url``); empty means none. EDITOR:
     where a place in the source leads, the name of an editor or the template of a URL; ``None`` means
-    nowhere.
+    nowhere. SESSIONS: the folder of imported sessions; empty means one beside the journal.
+    KEEP_SESSIONS: how many it may hold. IMPORT_BYTES: how large an imported file may be, unpacked.
     """
 
     ENABLED: bool = True
@@ -51,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ACCESS: str = ""
     SCENARIOS: str = ""
     EDITOR: str | None = None
+    SESSIONS: str = ""
+    KEEP_SESSIONS: Positive = 10
+    IMPORT_BYTES: Positive = 256 * 1024 * 1024
 
 
 class Problem(NamedTuple):
@@ -131,6 +135,7 @@ def _read(given: Any) -> tuple[Settings, tuple[Problem, ...]]:
     fault = editors.problem(values.get("EDITOR") or "")
     if fault:
         found.append(_no_editor(values.pop("EDITOR"), fault))
+    values["SESSIONS"] = values.get("SESSIONS") or _beside(values["JOURNAL"])
     if not values.get("IGNORE_PATHS"):
         values["IGNORE_PATHS"] = _file_paths()
     return Settings(**values), tuple(found)
@@ -157,6 +162,12 @@ def _no_editor(seen: str, fault: str) -> Problem:
         f"Name one of {', '.join(editors.KNOWN)}, or write the editor's URL with {{file}} and {{line}}, "
         "such as 'editor://open?file={file}&line={line}'.",
     )
+
+
+def _beside(journal: str) -> str:
+    if not journal.startswith("sqlite:///"):
+        return str(_base_dir() / "signalscope.sessions")
+    return str(Path(journal.removeprefix("sqlite:///")).with_suffix(".sessions"))
 
 
 def _base_dir() -> Path:

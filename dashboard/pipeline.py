@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -18,11 +21,12 @@ from django.urls import get_script_prefix, reverse
 from . import conf, dispatcher, observers
 from .encoder import Encoder
 from .journal import open_journal
-from .journal.base import Journal
+from .journal.base import Journal, JournalError
 from .observers.origins import Origins
 from .payloads import Summaries
 from .recorder import Recorder
 from .redaction import Redactor
+from .sessions import LIVE, Session, Store, current
 from .tail import Tail
 from .writer import Writer
 
@@ -104,7 +108,16 @@ def stop() -> None:
 
 
 def journal() -> Journal:
-    """Return this process's journal for reading. May raise ``JournalError``."""
+    """Return the journal to read: of the session that is shown, else this process's.
+
+    May raise ``JournalError``.
+    """
+    shown = current.shown()
+    return live_journal() if shown is None else shown.journal
+
+
+def live_journal() -> Journal:
+    """Return this process's journal, whatever is shown. May raise ``JournalError``."""
     global _journal
     with _lock:
         if _journal is None:
@@ -119,6 +132,44 @@ def tail() -> Tail:
         if _tail is None:
             _tail = Tail(open_journal(conf.get().JOURNAL), capacity=RING)
         return _tail
+
+
+def sessions() -> Store:
+    """Return the imported sessions."""
+    settings = conf.get()
+    return Store(settings.SESSIONS, settings.KEEP_SESSIONS, settings.IMPORT_BYTES)
+
+
+@contextmanager
+def showing(name: str) -> Iterator[None]:
+    """Show an imported session inside: ``journal`` is its. Raises ``SessionError`` when it is not there."""
+    store = sessions()
+    with closing(store.open(name)) as opened:
+        session = store.find(name) or Session(name=name, imported_at=datetime.now(UTC))
+        with current.showing(session, opened):
+            yield
+
+
+@contextmanager
+def reading(name: str) -> Iterator[Journal]:
+    """Give the journal of a session, or the live one for ``LIVE``. Raises ``SessionError``."""
+    shown = current.shown()
+    if name == (shown.session.name if shown else LIVE):
+        yield journal()
+    elif name == LIVE:
+        yield live_journal()
+    else:
+        with showing(name):
+            yield journal()
+
+
+def now() -> datetime:
+    """Return the present of what is shown: the time, and of a session the time of its newest entry."""
+    if (shown := current.shown()) is not None:
+        with suppress(JournalError):
+            newest = shown.journal.read_back(None, 1)
+            return newest[0].at if newest else shown.session.imported_at
+    return datetime.now(UTC)
 
 
 def flush(timeout_s: float = 5.0) -> bool:

@@ -13,13 +13,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.cache import patch_vary_headers
 
-from . import access
+from . import access, pipeline
 from .causality import suppressed
+from .sessions import SessionError
 
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]+")
 
@@ -48,9 +49,25 @@ def _static_origin() -> str:
     return f" {parts.scheme}://{parts.netloc}" if parts.scheme else f" {parts.netloc}"
 
 
+def _in_session(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Let the view read the imported session that its address names, if any (``urls`` adds it)."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, session: str = "", **kwargs: Any) -> HttpResponseBase:
+        if not session:
+            return view(request, *args, **kwargs)
+        try:
+            with pipeline.showing(session):
+                return view(request, *args, **kwargs)
+        except SessionError as error:
+            raise Http404(str(error)) from error
+
+    return answer
+
+
 def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Decorate a sync view of Signalscope: access, no recording, headers."""
-    inner = access.required(view)
+    """Decorate a sync view of Signalscope: access, no recording, headers, the session it shows."""
+    inner = access.required(_in_session(view))
 
     @wraps(inner)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

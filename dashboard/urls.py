@@ -1,12 +1,24 @@
 """The addresses of the pages, for ``path("signals/", include("dashboard.urls"))``."""
 
-from django.urls import path
+from django.urls import include, path
 
-from .views import completions, emission, export, graph, live, presets, receivers, trace
+from .views import (
+    compare,
+    completions,
+    emission,
+    export,
+    graph,
+    live,
+    presets,
+    receivers,
+    session_file,
+    sessions,
+    trace,
+)
 
 app_name = "signalscope"
 
-urlpatterns = [
+pages = [
     path("", live.live, name="live"),
     path("query/complete/", completions.completions, name="complete"),
     path("presets/", presets.presets, name="presets"),
@@ -19,4 +31,15 @@ urlpatterns = [
     path("graph/export/<str:format>/", graph.export, name="graph-export"),
     path("receivers/", receivers.roster, name="receivers"),
     path("receivers/<str:key>/", receivers.receiver, name="receiver"),
+    path("compare/", compare.compare_page, name="compare"),
+    path("export/", session_file.session_file, name="session_file"),
+]
+"""What can be looked at in the live journal, and in an imported session just the same."""
+
+urlpatterns = [
+    *pages,
+    path("sessions/", sessions.sessions, name="sessions"),
+    path("sessions/import/", sessions.add, name="import"),
+    path("sessions/<str:name>/delete/", sessions.delete, name="delete"),
+    path("sessions/<str:session>/", include(pages)),
 ]

@@ -32,7 +32,7 @@ def test_without_the_dict_every_setting_has_its_default(settings: LazySettings) 
 
     assert problem_keys() == []
     for field in msgspec.structs.fields(conf.Settings):
-        if field.name not in ("JOURNAL", "IGNORE_PATHS"):
+        if field.name not in ("JOURNAL", "IGNORE_PATHS", "SESSIONS"):
             assert getattr(found, field.name) == getattr(conf.DEFAULTS, field.name)
 
 
@@ -49,6 +49,17 @@ def test_the_journal_lies_in_base_dir(settings: LazySettings, tmp_path: Path) ->
     journal = conf.get().JOURNAL
 
     assert journal == f"sqlite:///{tmp_path}/signalscope.sqlite3"
+
+
+def test_imported_sessions_lie_beside_the_journal_unless_a_folder_is_named(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SIGNALSCOPE = {"JOURNAL": "sqlite:////var/lib/scope/signals.sqlite3"}
+    assert conf.get().SESSIONS == "/var/lib/scope/signals.sessions"
+    monkeypatch.setenv("SIGNALSCOPE_JOURNAL", "sqlite:////tmp/other.db")
+    assert conf.get().SESSIONS == "/tmp/other.sessions"  # noqa: S108
+    settings.SIGNALSCOPE = {"SESSIONS": "/srv/sessions"}
+    assert conf.get().SESSIONS == "/srv/sessions"
 
 
 def test_without_base_dir_the_journal_lies_in_the_working_folder(

@@ -16,6 +16,7 @@ import pytest
 from django.contrib.staticfiles import finders
 
 from config.settings import BASE_DIR
+from dashboard import urls
 from dashboard.conf import Settings
 
 PYTHON = [
@@ -227,3 +228,29 @@ def test_every_setting_is_documented_and_no_other() -> None:
     )
 
     assert sorted(documented) == sorted(Settings.__struct_fields__)
+
+
+# --- links -----------------------------------------------------------------------------------
+
+PAGES_OF_A_SESSION = {pattern.name for pattern in urls.pages}
+LEAVING = {"templates/signalscope/sessions.html"}
+
+
+def test_every_link_to_a_page_stays_in_the_session_that_is_shown() -> None:
+    """``{% url %}`` and Django's ``reverse`` lead to the live journal: ``links`` knows the session."""
+    direct = re.compile(r"""{% url ['"]signalscope:(\w+)""")
+    found = [
+        f"{shown(path)} links to {name}: write {{% address 'signalscope:{name}' … %}}"
+        for path in HTML
+        if path.is_relative_to(BASE_DIR / "templates" / "signalscope") and shown(path) not in LEAVING
+        for name in direct.findall(path.read_text())
+        if name in PAGES_OF_A_SESSION
+    ]
+    found += [
+        f"{shown(path)} imports reverse from django.urls: import it from links"
+        for path in DASHBOARD
+        if path.parent.name in ("views", "stream")
+        and path.name != "sessions.py"
+        and re.search(r"from django\.urls import .*\breverse\b", path.read_text())
+    ]
+    assert found == []

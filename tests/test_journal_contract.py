@@ -52,6 +52,15 @@ def journal(opener: Opener) -> Journal:
     return opener()
 
 
+def test_bodies_are_the_entries_each_with_its_json(journal: Journal) -> None:
+    journal.append([*admin_add(), emission("x", trace="other")])
+    pairs = journal.read_bodies(2, 3)
+    assert [entry for entry, _ in pairs] == journal.read(2, 3)
+    assert [events.decode(body, entry.seq) for entry, body in pairs] == journal.read(2, 3)
+    assert [entry for entry, _ in journal.read_bodies(1, 100, TRACE)] == journal.read_trace(TRACE, 100, 1)
+    assert journal.read_bodies(0, 100, "nobody") == []
+
+
 def many(count: int, **fields: Any) -> list[Entry]:
     return [emission(f"e{number}", number, **fields) for number in range(1, count + 1)]
 

@@ -150,6 +150,14 @@ class Journal(ABC):
     def read_trace(self, trace: str, limit: int, after: int = 0) -> list[Entry]:
         """Return at most ``limit`` entries of one trace with ``seq > after``, oldest first."""
 
+    def read_bodies(self, after: int, limit: int, trace: str = "") -> list[tuple[Entry, bytes]]:
+        """Return what ``read`` returns, or with ``trace`` ``read_trace``, each entry with its JSON.
+
+        A journal that stores JSON gives it as stored: fields of a newer version are in it alone.
+        """
+        entries = self.read_trace(trace, limit, after) if trace else self.read(after, limit)
+        return [(entry, encode(entry)) for entry in entries]
+
     @abstractmethod
     def read_object(self, model: str, pk: str, before: int | None, limit: int) -> list[Entry]:
         """Return at most ``limit`` emissions about one object with ``seq < before``, newest first.

@@ -17,7 +17,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
@@ -172,6 +172,12 @@ class SqliteJournal(Journal):
         """Return at most ``limit`` entries of one trace with ``seq > after``, oldest first."""
         return self._read("trace = ? AND seq > ?", (trace, after), limit)
 
+    def read_bodies(self, after: int, limit: int, trace: str = "") -> list[tuple[Entry, bytes]]:
+        """Return entries with ``seq > after``, of one trace if given, each with its JSON as stored."""
+        where, arguments = ("trace = ? AND seq > ?", (trace, after)) if trace else ("seq > ?", (after,))
+        bodies = self._bodies(where, arguments, limit)
+        return sorted(((unpack(body, seq), body) for seq, body in bodies), key=lambda pair: pair[0].seq)
+
     def read_object(self, model: str, pk: str, before: int | None, limit: int) -> list[Entry]:
         """Return at most ``limit`` emissions about one object with ``seq < before``, newest first."""
         arguments = (model, pk, _END if before is None else before)
@@ -192,20 +198,23 @@ class SqliteJournal(Journal):
     def _read(
         self, where: str, arguments: tuple[object, ...], limit: int, *, newest_first: bool = False
     ) -> list[Entry]:
-        sql = _READ.format(where=where, order="DESC" if newest_first else "ASC")
-        with self._pool.lend("read") as connection:
-            stored: bytes | None = connection.execute(sql, (*arguments, limit)).fetchone()[0]
-        if stored is None:
-            return []
-        entries = []
-        for part in stored.split(_SEPARATOR):
-            seq, _, body = part.partition(b":")
-            # No number: the rest of a body that got a separator by damage. Its first half is unreadable.
-            if seq.isdigit():
-                entries.append(unpack(body, int(seq)))
+        bodies = self._bodies(where, arguments, limit, newest_first=newest_first)
+        entries = [unpack(body, seq) for seq, body in bodies]
         # group_concat promises no order: https://www.sqlite.org/lang_aggfunc.html#group_concat
         entries.sort(key=lambda entry: entry.seq, reverse=newest_first)
         return entries
+
+    def _bodies(
+        self, where: str, arguments: tuple[object, ...], limit: int, *, newest_first: bool = False
+    ) -> Iterator[tuple[int, bytes]]:
+        sql = _READ.format(where=where, order="DESC" if newest_first else "ASC")
+        with self._pool.lend("read") as connection:
+            stored: bytes | None = connection.execute(sql, (*arguments, limit)).fetchone()[0]
+        for part in (stored or b"").split(_SEPARATOR):
+            seq, _, body = part.partition(b":")
+            # No number: the rest of a body that got a separator by damage. Its first half is unreadable.
+            if seq.isdigit():
+                yield int(seq), body
 
     def changed(self, wait_s: float = 0.0) -> bool:
         """Return whether anything may have been stored since this method was last called, at once.

@@ -13,13 +13,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import wording
 from ..events import Bypass, Gap
+from ..links import reverse
 from ..query.selection import Sent
+from ..sessions import current
 from ..traces.rows import flat_row
 from ..traces.summaries import TraceSummary
 from ..traces.tree import Rows
@@ -43,7 +44,12 @@ class Pieces:
         self._held: OrderedDict[tuple[Any, ...], SafeString] = OrderedDict()
 
     def get(self, key: tuple[Any, ...], render: Callable[[], SafeString]) -> SafeString:
-        """Return the piece under ``key``, rendered now if it is not held."""
+        """Return the piece under ``key``, rendered now if it is not held.
+
+        A session's are never held: another journal has other rows under the same key.
+        """
+        if current.shown() is not None:
+            return render()
         with self._lock:
             held = self._held.get(key)
             if held is not None:
@@ -172,6 +178,13 @@ def _stretch_row(name: str, what: str, address: str, action: str) -> SafeString:
 def stretch_url(after: int, upto: int, layout: str, query: str, **parameters: int) -> str:
     """Return the address that shows what matches in the stretch ``(after, upto]`` of the journal."""
     return _live(_look(layout, query) | {"after": after, "upto": upto} | parameters)
+
+
+def export_url(**parameters: str) -> str:
+    """Return the address of a session file: ``q``, ``since``, ``until``, ``trace`` as far as given."""
+    asked = urlencode({name: value for name, value in parameters.items() if value})
+    address = reverse("signalscope:session_file")
+    return f"{address}?{asked}" if asked else address
 
 
 def live_url(layout: str, query: str) -> str:

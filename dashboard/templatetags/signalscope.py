@@ -13,8 +13,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from .. import access, conf, editors, sites, wording
+from .. import access, conf, editors, links, sites, wording
 from ..query import parse
+from ..sessions import Session, current
 from ..stream import fragments
 from ..traces.flags import Flag
 from ..traces.lanes import HEIGHT, WIDTH, Path
@@ -115,6 +116,25 @@ def _badge(flag: Flag) -> SafeString:
     )
 
 
+_MARK_ICONS = {
+    "new": "i-new",
+    "gone": "i-minus",
+    "slower": "i-slow",
+    "faster": "i-fast",
+    "order": "i-order",
+    "raises": "i-error",
+    "heals": "i-ok",
+    "queries": "i-nplus1",
+    "runs": "i-duplicate",
+}
+
+
+@register.simple_tag
+def mark_icon(name: str) -> SafeString:
+    """Return the icon of a difference between two sides."""
+    return icon(_MARK_ICONS[name])
+
+
 @register.simple_tag
 def place(file: str, line: int, style: str = "place", *, short: bool = False) -> SafeString:
     """Return a place in the source, as a link into ``SIGNALSCOPE["EDITOR"]`` where that can open it.
@@ -147,6 +167,19 @@ def lane(paths: list[Path]) -> SafeString:
         HEIGHT,
         drawn,
     )
+
+
+@register.simple_tag
+def shown_session() -> Session | None:
+    """Return the imported session that is shown, or ``None`` for the live journal."""
+    shown = current.shown()
+    return shown.session if shown else None
+
+
+@register.simple_tag
+def address(page: str, *args: Any) -> str:
+    """Return the address of a page within what is shown, as ``{% url %}`` would without sessions."""
+    return links.reverse(page, args)
 
 
 # --- in the admin --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 from ..events import Emission
 from ..journal.base import Journal
 from ..registrations import registrations
+from ..sessions import current
 from ..traces.absences import absences
 
 LOOK_BACK = 1_000
@@ -25,4 +26,5 @@ def absent(shown: Emission, journal: Journal) -> dict[str, Any]:
     found = absences(shown, registrations(), earlier)
     process = shown.process
     here = process is None or (process.host, process.pid) == (socket.gethostname(), os.getpid())
+    here = here and current.shown() is None
     return {"absences": found, "absent": sum(one.number for one in found), "elsewhere": not here}

@@ -7,7 +7,7 @@ and unfolding a row use those of the page that the reader looks at; a whole page
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .. import pipeline
@@ -45,7 +45,7 @@ _kept: list[_Kept] = []
 
 def calls(window: Window, registered: Sequence[Registration], *, fresh: bool = True) -> Calls:
     """Return the figures of a window; not ``fresh``, they may be as old as ``KEPT``."""
-    now = datetime.now(UTC)
+    now = pipeline.now()
     try:
         journal = pipeline.journal()
         head = journal.head()

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.http import QueryDict
-from django.urls import reverse
 
+from ..links import reverse
 from ..roster import COLUMNS, FLAGS, Column, Pick
 from .looks import Window
 

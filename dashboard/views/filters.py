@@ -122,6 +122,7 @@ def filter_bar(look: Look, request: HttpRequest, families: Mapping[str, int]) ->
         "unshown": set(readouts.CHANNELS) - {button.family for button in buttons},
         "socket": fragments.socket_url(look.layout, text),
         "filtered": bool(text),
+        "export": fragments.export_url(q=text),
         "everything": fragments.live_url(look.layout, ""),
         "scenarios": scenarios(),
         "reference": (reference.EXAMPLES, reference.keys(), reference.flags()),

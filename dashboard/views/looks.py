@@ -13,10 +13,11 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.http import QueryDict
-from django.urls import reverse
 
 from ..graph import Grouping, Node
+from ..links import reverse
 from ..query import parse
+from ..sessions import current
 
 _MOST_FIND = 100
 _MOST_OPEN = 100
@@ -43,7 +44,12 @@ WINDOWS = {
         Window("all", "All", None, "in the journal", "never fired"),
     )
 }
-_FIRST = "1m"
+
+
+def _first() -> str:
+    """Return the window of whoever chose none: of a session, which does not go on, all of it."""
+    return "all" if current.shown() else "1m"
+
 
 GROUPINGS: dict[Grouping, str] = {"auto": "Auto", "app": "By app", "none": "None"}
 COLOURS = {"duration": "Duration", "family": "Family"}
@@ -59,7 +65,7 @@ class Look(NamedTuple):
     ``panel`` is the small drawing beside the stream.
     """
 
-    window: Window = WINDOWS[_FIRST]
+    window: Window = WINDOWS["1m"]
     hide_idle: bool = False
     hide_caused: bool = False
     hide_bypasses: bool = False
@@ -80,7 +86,7 @@ class Look(NamedTuple):
         grouping = parameters.get("group", "")
         colour, shape = parameters.get("colour", ""), parameters.get("shape", "")
         return cls(
-            window=WINDOWS.get(parameters.get("window", ""), WINDOWS[_FIRST]),
+            window=WINDOWS.get(parameters.get("window", ""), WINDOWS[_first()]),
             hide_idle=parameters.get("idle") == "hide",
             hide_caused=parameters.get("caused") == "hide",
             hide_bypasses=parameters.get("bypass") == "hide",
@@ -125,7 +131,7 @@ class Look(NamedTuple):
     def parameters(self) -> dict[str, str]:
         """Return what differs from the look by default, as an address says it."""
         values = {
-            "window": self.window.key if self.panel or self.window.key != _FIRST else "",
+            "window": self.window.key if self.panel or self.window.key != _first() else "",
             "until": f"{self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else "",
             "idle": "hide" if self.hide_idle else "",
             "caused": "hide" if self.hide_caused else "",

@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.module_loading import import_string
 
-from .. import conf, pipeline
+from .. import conf, links, pipeline
 from ..journal.base import Cursor, Extent, JournalError
+from ..sessions import current
 from ..stream import fragments, notices, readouts
 
 logger = logging.getLogger(__name__)
@@ -46,12 +47,13 @@ def page(
         "extent": extent,
         "keep": conf.get().KEEP_ENTRIES,
         "ignored": conf.get().IGNORE_SIGNALS,
-        "journal_error": context.get("journal_error") or error or health.error,
+        "journal_error": context.get("journal_error") or error or (None if current.shown() else health.error),
         "readouts": readouts.readouts(seq=extent.newest, dropped=health.dropped),
         "scenarios": scenarios(),
         "editor": bool(conf.get().EDITOR),
         "quiet_socket": fragments.socket_url(fragments.NONE, ""),
         "token": notices.token(head, ""),
+        "leave": links.in_session("", "signalscope:live"),
     }
     return render(request, template, context | shared, status=status)
 
@@ -67,7 +69,7 @@ def _journal() -> tuple[Cursor, Extent, str]:
 def scenarios() -> list[Any]:
     """Return what ``SIGNALSCOPE["SCENARIOS"]`` offers: objects with ``title``, ``look_at`` and ``url``."""
     path = getattr(conf.get(), "SCENARIOS", "")
-    if not path:
+    if not path or current.shown():  # what is played here is not heard in a session
         return []
     try:
         return list(import_string(path)())

@@ -15,8 +15,8 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
 
+from .. import links
 from ..query import QuerySyntaxError, parse
 from ..security import guarded
 from ..stream import fragments
@@ -185,7 +185,7 @@ def _keep(request: HttpRequest, response: HttpResponse, encoded: str) -> None:
         _cookie(request),
         encoded,
         max_age=YEAR_S,
-        path=reverse("signalscope:live"),
+        path=links.in_session("", "signalscope:live"),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

@@ -24,6 +24,7 @@ from ..query import MAX_LENGTH, parse
 from ..registrations import Registration, registrations
 from ..roster import COLUMNS, Row, Seen, choices, counts, in_order, picked, rows_of
 from ..security import guarded
+from ..sessions import current
 from ..statistics import Sample, is_vague, origin_label
 from ..stream import fragments
 from ..traces.flags import named
@@ -105,7 +106,8 @@ def receiver(request: HttpRequest, key: str) -> HttpResponse:
 
 def _measured(choice: Choice, *, fresh: bool) -> Roster:
     settings = conf.get()
-    registered = registrations()
+    # What is registered here says nothing of the process that an imported session comes from.
+    registered = [] if current.shown() else registrations()
     measured = calls(choice.window, registered, fresh=fresh)
     seen = Seen(
         measured.ran,

@@ -5,10 +5,9 @@ Comes in: a look. Goes out: a ``Scene`` with the whole graph, and the drawing ma
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from .. import naming, wording
+from .. import naming, pipeline, wording
 from ..graph import (
     PANEL,
     Graph,
@@ -27,6 +26,7 @@ from ..graph import (
 )
 from ..query import Query
 from ..registrations import Registration, registrations
+from ..sessions import current
 from .looks import Look
 from .stretch import Stretch, measure
 
@@ -52,8 +52,9 @@ class Scene(NamedTuple):
 
 def scene_of(look: Look, query: Query | None = None) -> Scene:
     """Return what the look asks for, of emissions that the query matches if one is given."""
-    registered = registrations()
-    until = look.until or datetime.now(UTC)
+    # What is registered here says nothing of the process that an imported session comes from.
+    registered = [] if current.shown() else registrations()
+    until = look.until or pipeline.now()
     stretch = measure(look.window.seconds, until, registered, past=look.until is not None, query=query)
     whole = build(registered, stretch.statistics, naming.family_of, bypasses=not look.hide_bypasses)
     if look.hide_idle:

@@ -14,12 +14,12 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
-from django.urls import reverse
 
 from .. import conf, pipeline
 from ..events import Entry
 from ..exports import FORMATS
 from ..journal.base import Journal, JournalError
+from ..links import reverse
 from ..query import QuerySyntaxError, background_of, parse
 from ..query.selection import is_sent
 from ..security import guarded
@@ -187,6 +187,8 @@ def _context(tree: TraceTree, look: Look, entries: Sequence[Entry]) -> dict[str,
         "formats": [
             (one, reverse("signalscope:export", args=[look.trace, one.key])) for one in FORMATS.values()
         ],
+        "session_file": fragments.export_url(trace=look.trace),
+        "compare": f"{reverse('signalscope:compare')}?{urlencode({'b': look.trace})}",
         "critical_only": look.address(critical=not look.critical),
         "whole_loops": look.address(whole_loops=not look.whole_loops),
         "slider": _slider(look.min_ms, tree.summary.took_us),

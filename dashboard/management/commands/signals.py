@@ -12,10 +12,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from ...causality import suppressed
-from .. import drawing, listing, serving, tailing
+from .. import comparing, drawing, exporting, importing, listing, pruning, serving, tailing
 from ..terminal import Terminal, silence
 
-SUBCOMMANDS = {"list": listing, "tail": tailing, "serve": serving, "graph": drawing}
+SUBCOMMANDS = {
+    "list": listing,
+    "tail": tailing,
+    "serve": serving,
+    "graph": drawing,
+    "export": exporting,
+    "import": importing,
+    "compare": comparing,
+    "prune": pruning,
+}
 
 
 def _accept_django_options(parser: ArgumentParser) -> None:
