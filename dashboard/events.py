@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
+MAX_ABOVE = 30
+
 CallOutcome = Literal["running", "returned", "raised", "cancelled"]
 SendMethod = Literal["send", "send_robust", "asend", "asend_robust"]
 
@@ -23,11 +25,13 @@ class Cause(msgspec.Struct, frozen=True):
     """The call during which something was sent.
 
     ``call`` is the index into the emission's calls, or ``None`` when the work outlived its call
-    and no single one can be named.
+    and no single one can be named. ``above`` are the emissions around that one, nearest first, at
+    most ``MAX_ABOVE``: children are journalled before their parents, so no reader could follow them.
     """
 
     emission: str
     call: int | None = None
+    above: tuple[str, ...] = ()
 
 
 class Process(msgspec.Struct, frozen=True):

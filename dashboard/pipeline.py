@@ -20,6 +20,7 @@ from django.urls import get_script_prefix, reverse
 
 from . import conf, dispatcher, observers
 from .encoder import Encoder
+from .events import Gap
 from .journal import open_journal
 from .journal.base import Journal, JournalError
 from .observers.origins import Origins
@@ -32,6 +33,8 @@ from .writer import Writer
 
 RING = 8_000
 """So many recent entries are held for all sockets, about 30 MB; what is older is read from the journal."""
+
+GAPS = 1_000
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -193,6 +196,16 @@ def health() -> Health:
         ignored=recording.origins.ignored,
         error=recording.writer.error or read_error,
     )
+
+
+def dropped(journal: Journal) -> int:
+    """Return how many emissions were dropped: by all processes, as far back as ``journal`` tells.
+
+    Each process counts its own, and writes a gap when there is room again. May raise ``JournalError``.
+    """
+    gaps = journal.read_kind("gap", None, GAPS)
+    told = sum(entry.dropped for entry in gaps if isinstance(entry, Gap))
+    return max(told, health().dropped)
 
 
 def _signals(names: list[str]) -> list[Signal]:

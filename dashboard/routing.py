@@ -12,7 +12,7 @@ from typing import Any, cast
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
-from django.urls import path
+from django.urls import path, re_path
 
 from .causality import suppressed
 from .stream.consumers import LiveConsumer
@@ -20,12 +20,22 @@ from .stream.fragments import SOCKET
 
 websocket_urlpatterns: list[Any] = [path(SOCKET, cast("Any", LiveConsumer.as_asgi()))]
 
-_checked = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+
+async def _nothing_here(
+    scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Any]
+) -> None:
+    """Refuse the handshake (403), as ``URLRouter`` would not: it raises, and the server logs a traceback."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+_routes = URLRouter([*websocket_urlpatterns, re_path("", cast("Any", _nothing_here))])
+_checked = AllowedHostsOriginValidator(AuthMiddlewareStack(_routes))
 
 
 async def websocket_application(
     scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
-    """Serve ``/ws/signals/``."""
+    """Serve ``/ws/signals/``; any other path is refused."""
     with suppressed():
         await _checked(scope, receive, send)

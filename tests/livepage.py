@@ -22,7 +22,7 @@ from .samples import call, emission, origin
 VOID_ELEMENTS = {"input", "path", "rect", "br", "img", "use"}
 IDS_OF_PAGE = {
     *("rows", "rate", "seq", "dropped", "scope", "lamp", "matching", "pill", "pause", "paused", "waiting"),
-    *("token", "pulses", "void", "journal-error", "ended", "filter-error"),
+    *("token", "pulses", "void", "guide", "said", "fill", "journal-error", "ended", "filter-error"),
     *(f"n-{family}" for family in CHANNELS),
 }
 
@@ -103,6 +103,8 @@ class Page:
             self.texts[inside[0]] = text
         elif how == "innerHTML:#rows":
             self.batches = []
+        elif how == "innerHTML:#said":
+            self.texts["said"] = text
         else:
             name = attributes["id"]
             assert self._holds(name) or name in IDS_OF_PAGE, f"#{name} has no target on the page"

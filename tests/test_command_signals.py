@@ -187,7 +187,7 @@ def test_an_emission_is_one_line_with_signal_subject_and_calls() -> None:
     )
 
     assert text_of(entry) == (
-        "12:00:00.001  post_save        93.4 ms  demo_app.Post #42 [loop]"
+        "      0  12:00:00.001  post_save        93.4 ms  demo_app.Post #42 [loop]"
         "  > make_thumbnail 75.6 ms (2 queries) [n+1:2], index 17.5 ms"
     )
 
@@ -205,7 +205,7 @@ def test_an_emission_is_one_line_with_signal_subject_and_calls() -> None:
     ],
 )
 def test_the_subject_is_sender_and_instance(fields: dict[str, Any], expected: str) -> None:
-    assert text_of(emission(**fields)) == f"12:00:00.000  post_save         1.0 ms  {expected}"
+    assert text_of(emission(**fields)) == f"      0  12:00:00.000  post_save         1.0 ms  {expected}"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_of_many_calls_the_first_are_shown_and_the_rest_counted() -> None:
     ],
 )
 def test_every_kind_of_entry_is_one_line(entry: Entry, expected: str) -> None:
-    assert text_of(entry) == f"12:00:00.000  {expected}"
+    assert text_of(entry) == f"      0  12:00:00.000  {expected}"
 
 
 def test_names_cannot_steer_the_terminal() -> None:
@@ -676,3 +676,7 @@ def test_a_closed_pipe_ends_a_long_output_quietly(journal: Journal, environment:
         process.stdout.close()
         assert process.wait(timeout=60) == 0
         assert process.stderr.read() == ""
+
+
+def test_a_line_begins_with_the_seq_that_since_takes() -> None:
+    assert text_of(emission(seq=48_213)).startswith("  48213  12:00:00.000  post_save")

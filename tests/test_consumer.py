@@ -18,12 +18,14 @@ from django.test import Client as Browser
 
 from dashboard import pipeline
 from dashboard.causality import SUPPRESSED, current
+from dashboard.events import Gap
 from dashboard.journal.base import Journal, JournalError
 from dashboard.routing import websocket_application
 from dashboard.stream import consumers
 from dashboard.stream.consumers import LiveConsumer
 
-from .livepage import Page, traces
+from .livepage import Page, eventually, traces
+from .samples import NOON
 
 STAFF = User(username="staff", is_staff=True)
 ADDRESS = "/ws/signals/?layout=tree"
@@ -98,6 +100,13 @@ async def test_rows_arrive_after_the_hello_and_not_before(journal: Journal) -> N
     await socket.hear_until("/page/1/")
     assert socket.page.traces == ["1"]
     await socket.leave()
+
+
+async def test_an_unknown_path_is_refused_and_raises_nothing() -> None:
+    wire = WebsocketCommunicator(websocket_application, "/ws/elsewhere/", headers=[ORIGIN])
+    connected, _ = await wire.connect()
+    assert not connected
+    await wire.wait()
 
 
 async def test_the_filter_in_the_address_is_applied(journal: Journal) -> None:
@@ -216,6 +225,55 @@ async def test_a_hidden_page_is_sent_nothing_until_it_shows_again(journal: Journ
     await socket.say(action="show")
     await socket.hear_until("/page/2/")
     assert socket.page.traces == ["2", "1"]
+    await socket.leave()
+
+
+async def test_a_tab_that_stays_hidden_lets_go_of_the_journal_and_comes_back_without_loss(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LINGER_S", 0.02)
+    socket = Socket()
+    await socket.open(journal)
+    await socket.hear()
+    (following,) = consumers._followings.values()
+    await socket.say(action="hide")
+    await eventually(lambda: following._clients == 0)
+    assert following._pump is None
+    beats = following.beats
+    journal.append(traces(1, 3))
+    assert await socket.wire.receive_nothing(0.3)
+    assert following.beats == beats
+    await socket.say(action="show")
+    await socket.hear_until("/page/3/")
+    assert socket.page.traces == ["3", "2", "1"]
+    await socket.leave()
+    assert following._clients == 0
+
+
+async def test_a_tab_that_is_closed_while_hidden_is_let_go_once(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "LINGER_S", 0.02)
+    hidden, shown = Socket(), Socket()
+    for socket in (hidden, shown):
+        await socket.open(journal)
+        await socket.hear()
+    (following,) = consumers._followings.values()
+    await hidden.say(action="hide")
+    await asyncio.sleep(0.2)
+    await hidden.leave()
+    assert following._clients == 1
+    await shown.leave()
+    assert following._clients == 0
+
+
+async def test_drops_of_all_processes_and_the_journals_fill_are_shown(journal: Journal) -> None:
+    journal.append([Gap(at=NOON, dropped=7, reason="full"), Gap(at=NOON, dropped=5, reason="full")])
+    socket = Socket()
+    await socket.open(journal)
+    text = await socket.hear_until('id="dropped"')
+    assert '<output id="dropped" class="is-lost">12</output>' in text
+    assert '<b id="fill">2</b>' in text
     await socket.leave()
 
 

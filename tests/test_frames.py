@@ -182,6 +182,34 @@ async def test_a_request_that_was_met_in_the_middle_is_asked_for_its_origin(live
     assert page.texts["matching"] == "matching 1 of 1"
 
 
+async def test_what_matches_late_says_what_started_it_and_is_counted_in_what_came(live: Live) -> None:
+    client, page = live.client("user:ann is:error", FLAT), Page()
+    opened, _, _, rolled_back, closed = mixed(1)
+    failed = emission("failed", 101, trace=opened.trace, flags=["error"])
+    await live.write([opened, failed, rolled_back])
+    live.following._traces.clear()
+    await live.frame(client, page)
+    live.now += frames_module.SAID_S
+    await live.write([closed])
+    text = await live.frame(client, page)
+    assert flat_ids(text) == ["failed"]
+    assert ">POST /page/1/</a>" in text
+    assert page.texts["said"] == "1 new emission, 1 of them with an error."
+
+
+async def test_a_late_match_in_a_trace_that_has_its_place_is_no_new_trace(live: Live) -> None:
+    client, page = live.client("sender:Tag or user:ann"), Page()
+    opened, undone, sent, rolled_back, closed = mixed(1)
+    await live.write([opened, undone, sent, rolled_back])
+    await live.frame(client, page)
+    live.now += frames_module.SAID_S
+    await live.write([closed])
+    await live.frame(client, page)
+    assert page.traces == ["1"]
+    assert page.texts["matching"] == "matching 2 of 2"
+    assert page.texts["said"] == "1 new trace, 2 emissions."
+
+
 async def test_late_matches_without_room_are_counted_and_open_from_the_journal(live: Live) -> None:
     client, page = live.client("user:admin", FLAT), Page()
     opened, *sent, closed = traces(1, 1, size=ROWS + 7)
@@ -237,7 +265,7 @@ async def test_a_page_that_is_read_holds_new_rows_and_changes_those_it_shows(liv
     await live.frame(client, page)
     assert page.traces == ["1"]
     assert "2 emissions" in page.texts[f"c-{1:032d}"]
-    assert page.texts["pill"] == "4 new"
+    assert page.texts["pill"] == "4 new N"
     client.act(Act("release"))
     await live.frame(client, page)
     assert page.traces == ["5", "4", "3", "2", "1"]
@@ -252,9 +280,11 @@ async def test_a_cleared_page_is_empty_and_goes_on_with_what_comes(live: Live) -
     await live.frame(client, page)
     assert page.traces == []
     assert page.texts["void"].startswith("Cleared")
+    assert page.texts["matching"] == "matching 0 of 0"
     await live.write(traces(4, 1))
     await live.frame(client, page)
     assert page.traces == ["4"]
+    assert page.texts["matching"] == "matching 1 of 1"
     assert page.texts["void"] == ""
 
 
@@ -457,3 +487,88 @@ async def test_the_shared_side_follows_only_while_somebody_is_there(tmp_path: Pa
     assert not tail.reaches(journal.head().seq)
     tail.close()
     journal.close()
+
+
+async def test_a_trace_that_found_no_room_keeps_its_place_when_it_goes_on(live: Live) -> None:
+    client, page = live.client(), Page()
+    begun = [traces(number, 1, size=2) for number in range(1, ROWS + 4)]
+    await live.write([entry for trace in begun for entry in trace[:2]])
+    text = await live.frame(client, page)
+    assert "+3 more traces" in text
+    await live.write([entry for trace in begun for entry in trace[2:]])
+    text = await live.frame(client, page)
+    assert "afterbegin" not in text
+    assert page.traces == [str(number) for number in range(ROWS + 3, 3, -1)]
+
+
+async def test_traces_that_the_reader_opened_are_kept_up_to_date_where_they_stand(live: Live) -> None:
+    client, page = live.client(), Page()
+    begun = [traces(number, 1, size=2) for number in range(1, ROWS + 2)]
+    await live.write([entry for trace in begun for entry in trace[:2]])
+    await live.frame(client, page)
+    batch, names = page.batches[0]
+    opened = f"{1:032d}"
+    client.act(Act("opened", shown=[(batch, [opened])]))
+    page.batches[0] = batch, [*names, f"c-{opened}"]
+    await live.write(begun[0][2:])
+    await live.frame(client, page)
+    assert "2 emissions" in page.texts[f"c-{opened}"]
+    for start in range(100, 100 + 4 * ROWS, ROWS):
+        await live.write(traces(start, ROWS))
+        await live.frame(client, page)
+    assert batch not in [name for name, _ in page.batches]
+    late = traces(1, 1, size=3)[3]
+    await live.write([late])
+    await live.frame(client, page)
+    assert page.traces[0] == "1", "a trace whose batch is gone comes anew"
+
+
+async def test_what_came_is_said_in_one_sentence_now_and_then(live: Live) -> None:
+    client, page = live.client(), Page()
+    await live.frame(client, page)
+    await live.write(traces(1, 2, size=3), traces(3, 1, flags=["error"]))
+    await live.frame(client, page)
+    assert "said" not in page.texts
+    live.now += frames_module.SAID_S
+    await live.frame(client, page)
+    assert page.texts["said"] == "3 new traces, 7 emissions, 1 of them with an error."
+    live.now += frames_module.SAID_S
+    assert "#said" not in await live.frame(client, page)
+
+
+async def test_a_reader_who_holds_the_page_is_told_that_rows_wait(live: Live) -> None:
+    client, page = live.client(layout=FLAT), Page()
+    await live.frame(client, page)
+    client.act(Act("hold"))
+    await live.write(traces(1, 2))
+    live.now += frames_module.SAID_S
+    await live.frame(client, page)
+    assert page.texts["said"] == "2 new emissions: they wait above."
+
+
+async def test_the_guide_for_newcomers_goes_once_there_is_something_to_look_at(live: Live) -> None:
+    client, page = live.client(), Page()
+    await live.write(traces(1, frames_module.FEW - 1))
+    assert 'id="guide"' not in await live.frame(client, page)
+    await live.write(traces(50, 1))
+    assert 'id="guide" hidden' in await live.frame(client, page)
+    await live.write(traces(60, 1))
+    assert 'id="guide"' not in await live.frame(client, page)
+
+
+async def test_a_flat_row_says_what_started_it_also_when_that_was_long_ago(live: Live) -> None:
+    opened, first, second, _ = traces(1, 1, size=2)
+    await live.write([opened, first])
+    live.following._traces.clear()
+    client, page = live.client(layout=FLAT), Page()
+    await live.write([second])
+    assert ">POST /page/1/</a>" in await live.frame(client, page)
+
+
+async def test_a_reader_who_never_confirms_makes_nothing_grow(live: Live) -> None:
+    client = live.client()
+    for _ in range(1_000):
+        client.act(Act("pause"))
+        client.act(Act("resume"))
+        client.act(Act("clear"))
+    assert len(client._now) < 10

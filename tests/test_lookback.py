@@ -61,6 +61,19 @@ def test_a_filter_is_applied_to_what_is_past(journal: Journal) -> None:
     assert (found.matched, found.looked, found.more) == (1, 31, False)
 
 
+@pytest.mark.parametrize("query", ["", "user:user2", "origin:/page/2/", "is:rolled-back or pk:42"])
+@pytest.mark.parametrize("before", [None, 7])
+def test_emissions_come_with_what_started_them(journal: Journal, query: str, before: int | None) -> None:
+    fill(journal, trace(1), trace(2, size=2))
+    fill(journal, [emission("loose", 900, trace=TRACE)])
+    found = look_back(journal, parse(query), flat=True, before=before)
+    started = {name: found.origins[name].title for name in found.origins}
+    assert {entry.trace for entry in found.sent} >= {f"{2:032x}"}
+    assert started[f"{2:032x}"] == "/page/2/"
+    assert TRACE not in started
+    assert set(started) == {entry.trace for entry in found.sent} - {TRACE}
+
+
 def test_origins_are_asked_for_by_origin_and_user(journal: Journal) -> None:
     fill(journal, *(trace(n) for n in range(9)))
     assert titles(look_back(journal, parse("user:user3"))) == ["/page/3/"]

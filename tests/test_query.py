@@ -12,6 +12,7 @@ import pytest
 
 from dashboard.events import (
     Bypass,
+    Cause,
     Effect,
     Emission,
     Entry,
@@ -893,3 +894,12 @@ def test_a_query_of_many_terms_answers_quickly_enough_for_a_live_stream() -> Non
 
 def test_times_of_entries_are_compared_across_offsets() -> None:
     assert parse("since:0001-01-01T00:00+14:00").matches(emission(at=at(0)))
+
+
+def test_cause_matches_what_an_emission_caused_itself_and_through_others() -> None:
+    direct = emission("e2", cause=Cause("e1", 0))
+    deeper = emission("e3", cause=Cause("e2", 0, ("e1",)))
+    row = Bypass(at=NOON, id="b2", operation="update", sender="demo_app.Tag", cause=Cause("e2", 1, ("e1",)))
+    assert [matches("cause:e1", one) for one in (direct, deeper, row)] == [True, True, True]
+    assert not any(matches("cause:e1", one) for one in (emission("e1"), OPENED, CLOSED, UNDONE))
+    assert not matches("cause:e", direct)

@@ -19,7 +19,7 @@ from django.db.models.signals import post_init
 from django.dispatch import Signal
 
 from dashboard.causality import suppressed
-from dashboard.events import Cause
+from dashboard.events import MAX_ABOVE, Cause
 from dashboard.recorder import FAULTS_BEFORE_OFF
 
 from .hearing import Heard, hearing
@@ -150,6 +150,20 @@ def test_a_nested_send_is_caused_by_the_call_that_sent_it(heard: Heard) -> None:
     assert within.cause == Cause(outside.id, 1)
     assert within.trace == outside.trace
     assert outside.cause is None
+
+
+def test_a_cause_names_the_emissions_around_it(heard: Heard) -> None:
+    def nest(sender: Any, depth: int = 0, **named: Any) -> None:
+        if depth < MAX_ABOVE + 3:
+            outer.send(sender, depth=depth + 1)
+
+    outer.connect(nest)
+    outer.send(Sender)
+    innermost, *around = heard.emissions("outer")
+    assert innermost.cause is not None
+    assert innermost.cause.emission == around[0].id
+    assert list(innermost.cause.above) == [one.id for one in around[1 : MAX_ABOVE + 1]]
+    assert around[-2].cause == Cause(around[-1].id, 0)
 
 
 def test_what_is_sent_after_an_emission_is_not_caused_by_it(heard: Heard) -> None:

@@ -385,6 +385,7 @@ def deep(levels: int) -> dict[str, Any]:
         line(duration_us=10**400),
         line(cause={"emission": "e0", "call": -1}),
         line(cause={"emission": "e/0", "call": 0}),
+        line(cause={"emission": "e0", "call": 0, "above": ["e1", "e/2"]}),
         line(process={"host": "h", "pid": 0}),
         line(process={"host": "h", "pid": 2**40}),
         line(site={"file": "f", "line": -3, "function": "g"}),

@@ -89,6 +89,27 @@ def test_every_fragment_that_the_socket_sends_has_its_place_on_the_page(journal:
     assert len(re.findall(r' id="', html(get()))) == len(ids), "an id comes twice"
 
 
+def test_the_socket_goes_on_counting_where_the_page_began(journal: Journal) -> None:
+    journal.append(traces(1, 3, size=2))
+    assert 'data-tally="6/6 save=6"' in html(get())
+
+
+def test_what_is_stored_while_the_page_is_made_is_left_to_the_socket(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append(traces(1, 1))
+    cursor = journal.head()
+
+    def look_back(*arguments: Any, **options: Any) -> lookback.Found:
+        journal.append(traces(2, 1))
+        return lookback.look_back(*arguments, **options)
+
+    monkeypatch.setattr(views, "look_back", look_back)
+    response = get()
+    assert titles(response) == ["/page/1/"]
+    assert f'data-cursor="{cursor}"' in html(response)
+
+
 def test_a_page_without_the_stream_has_the_socket_of_the_numbers(journal: Journal) -> None:
     journal.append(admin_add())
     page = html(get(emission_view, "e3"))
@@ -385,3 +406,93 @@ def test_links_carry_the_filter_and_the_layout(journal: Journal) -> None:
     assert 'name="q" value="(a or b)"' in html(response), "what is typed next must not join the last branch"
     assert 'name="layout" value="flat"' in html(response)
     assert hrefs(response, "Tree") == [f"/signals/?{urlencode({'q': 'a or b'})}"]
+
+
+# --- the flat list, the guide, a time to go to -----------------------------------------------------
+
+
+def test_a_flat_row_names_and_links_what_started_it(journal: Journal) -> None:
+    journal.append(admin_add())
+    page = html(get(layout="flat", q="signal:post_published"))
+    (address, words) = re.findall(
+        r'class="c-origin" role="gridcell"><a href="([^"]+)"[^>]*>([^<]+)</a>', page
+    )[0]
+    assert (address, words) == (f"/signals/traces/{TRACE}/?emission=e5", "POST /admin/demo_app/post/add/")
+
+
+def test_a_flat_row_without_an_origin_still_leads_to_its_trace(journal: Journal) -> None:
+    journal.append([emission("e1")])
+    assert f'href="/signals/traces/{TRACE}/?emission=e1"' in html(get(layout="flat"))
+
+
+def test_rows_say_when_and_how_long_for_the_axis_that_they_share(journal: Journal) -> None:
+    journal.append(admin_add())
+    began = int(at(0).timestamp() * 1e6)
+    assert f'data-at="{began}" data-took="148000.0"' in html(get())
+    assert f'data-at="{began + 24_800}" data-took="93400.0"' in html(get(layout="flat"))
+
+
+def test_a_page_with_room_left_says_what_to_try(journal: Journal, settings: Any) -> None:
+    settings.SIGNALSCOPE = {"SCENARIOS": f"{__name__}.scenarios"}
+    journal.append(traces(1, 3))
+    assert "Something to look at" in html(get())
+    assert "Something to look at" not in html(get(q="is:error"))
+    journal.append(traces(4, 3))
+    assert "Something to look at" not in html(get())
+
+
+def test_a_time_leads_to_that_place_in_the_journal(journal: Journal) -> None:
+    journal.append(traces(0, 9))
+    response = get(at="2026-01-01T12:00:00.450", q="sender:Post", zone="UTC")
+    assert response.status_code == 302
+    address = urlsplit(response.headers["Location"])
+    asked = {name: value for name, (value,) in parse_qs(address.query).items()}
+    assert asked.pop("here") == "2026-01-01T12:00:00.450000+00:00"
+    assert asked == {"q": "sender:Post", "upto": str(journal.head().seq)}
+    assert address.fragment == "here"
+
+
+def test_the_moment_is_marked_between_what_came_before_and_after(journal: Journal) -> None:
+    journal.append(traces(0, 9))
+    page = html(get(upto=12, here="2026-01-01T12:00:00.250000+00:00"))
+    marked = [title or "here" for _, title in re.findall(r'(id="here"|title="(/page/\d/))', page)]
+    assert marked == ["/page/3/", "here", "/page/2/", "/page/1/", "/page/0/"]
+    assert "look further on" in page
+    assert "ws-connect" not in page
+
+
+def test_looking_further_on_goes_up_to_the_newest(journal: Journal) -> None:
+    journal.append(traces(0, 9))
+    page = html(get(after=12, upto=2_012, further=1, part="rows", htmx=True))
+    assert "/page/8/" in page
+    assert "look further on" not in page
+
+
+def test_the_time_is_meant_in_the_readers_zone(journal: Journal) -> None:
+    journal.append(traces(0, 2))
+    response = get(at="2026-01-01T13:00:00", zone="Europe/Berlin")
+    assert "here=2026-01-01T12%3A00%3A00%2B00%3A00" in response.headers["Location"]
+    response = get(at="2026-01-01T13:00:00", zone="../../etc/passwd")
+    assert "here=2026-01-01T13%3A00%3A00%2B00%3A00" in response.headers["Location"]
+
+
+def test_a_time_that_is_none_says_what_is_understood_and_the_page_stays(journal: Journal) -> None:
+    journal.append(traces(1, 1))
+    page = html(get(at="<tea> time"))
+    assert "&#x27;&lt;tea&gt; time&#x27; is no time" in page
+    assert "/page/1/" in page
+
+
+@pytest.mark.parametrize("here", ["", "noon", "2026-01-01T12:00:00", "9" * 99])
+def test_a_strange_moment_marks_nothing(journal: Journal, here: str) -> None:
+    journal.append(traces(1, 1))
+    response = get(upto=9, here=here)
+    assert response.status_code == 200
+    assert 'id="here"' not in html(response)
+
+
+def test_htmx_gets_a_stretch_as_the_live_part(journal: Journal) -> None:
+    journal.append(traces(1, 2))
+    response = get(upto=9, here=at(0).isoformat(), htmx=True)
+    assert html(response).lstrip().startswith('<div id="live"')
+    assert "upto=9" in response.headers["HX-Push-Url"]

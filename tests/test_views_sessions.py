@@ -470,3 +470,21 @@ def test_two_hostile_sessions_are_compared(staff: Client) -> None:
 def test_the_answer_to_a_refused_upload_keeps_the_policy(staff: Client) -> None:
     response: HttpResponse = upload(staff, gzip.compress(b"{}"))
     assert "default-src 'none'" in response["Content-Security-Policy"]
+
+
+def test_a_time_is_looked_for_in_the_session_and_its_age_counts_from_the_sessions_end(staff: Client) -> None:
+    imported([emission("first", 0), emission("last", 60_000)])
+    response = staff.get("/signals/sessions/web/", {"at": "-30s"})
+    assert response.status_code == 302
+    assert response["Location"].startswith("/signals/sessions/web/?upto=2&here=")
+    assert "Around" in text_of(staff, response["Location"])
+
+
+def test_a_rows_menu_stays_in_the_session(staff: Client) -> None:
+    imported(admin_add())
+    page = text_of(staff, "/signals/sessions/web/?layout=flat")
+    row = re.search(r'data-href="([^"]+)"', page)
+    assert row is not None
+    menu = text_of(staff, f"{html.unescape(row[1]).partition('?')[0]}menu/", **{"HX-Request": "true"})
+    assert "Open trace" in menu
+    assert all(link.startswith("/signals/sessions/web/") for link in links(menu))

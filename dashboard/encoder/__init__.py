@@ -91,7 +91,9 @@ class Encoder:
             rows=event.rows,
             using=event.using,
             duration_us=(event.ended - event.started) / 1000,
-            cause=Cause(self._identity.id(parent.head.number), parent.index)
+            cause=Cause(
+                self._identity.id(parent.head.number), parent.index, tuple(self._identity.above(parent))
+            )
             if parent is not None and parent.head is not None
             else None,
             site=line_of(event.site),

@@ -153,7 +153,9 @@ class EmissionEncoder:
     def _cause(self, parent: Running | None) -> str:
         if parent is None or parent.head is None:
             return "null"
-        return f'{{"emission":"{self._identity.id(parent.head.number)}","call":{parent.index}}}'
+        above = ",".join([f'"{one}"' for one in self._identity.above(parent)])
+        of = self._identity.id(parent.head.number)
+        return f'{{"emission":"{of}","call":{parent.index},"above":[{above}]}}'
 
     def _payload(self, payload: dict[str, Any]) -> str:
         if type(payload) is not Usual:

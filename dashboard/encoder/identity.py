@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from ..events import Process
+from ..causality import Running
+from ..events import MAX_ABOVE, Process
 
 _MAX_DRIFT_NS = 100_000_000
 _MAX_THREADS = 10_000
@@ -37,6 +38,15 @@ class Identity:
     def id(self, number: int) -> str:
         """Return the id of what has this number: unlike that of any other process."""
         return self._prefix + "%08x" % (number & 0xFFFFFFFF)
+
+    def above(self, cause: Running) -> list[str]:
+        """Return the ids of the emissions around the one that ``cause`` is a call of, nearest first."""
+        found: list[str] = []
+        around = cause.parent
+        while around is not None and around.head is not None and len(found) < MAX_ABOVE:
+            found.append(self.id(around.head.number))
+            around = around.parent
+        return found
 
     def at_us(self, clock_ns: int) -> int:
         """Return a reading of the clock as microseconds since 1970."""

@@ -14,6 +14,7 @@ from .. import wording
 from ..events import Bypass, Call, Emission, Entry, Gap, Late, Origin, Outcome, Unknown
 from .terminal import Part
 
+_SEQ_WIDTH = 7
 _SIGNAL_WIDTH = 16
 _TOOK_WIDTH = 8
 _MAX_CALLS = 20
@@ -21,8 +22,8 @@ _MAX_MESSAGE = 200
 
 
 def sentence(entry: Entry, slow_ms: float) -> Iterator[Part]:
-    """Yield the line of an entry; what takes ``slow_ms`` is a warning."""
-    yield Part(f"{_clock(entry.at)}  ")
+    """Yield the line of an entry, its seq first (for ``--since``); what takes ``slow_ms`` is a warning."""
+    yield Part(f"{entry.seq:>{_SEQ_WIDTH}}  {_clock(entry.at)}  ")
     if isinstance(entry, Emission):
         yield from _emission(entry, slow_ms)
     elif isinstance(entry, Origin):

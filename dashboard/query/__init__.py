@@ -22,7 +22,7 @@ How a value is compared:
   the whole of its end from a dot or slash on: ``signal:post_*`` and ``signal:=post_save`` both
   match ``django.db.models.signals.post_save``, and ``sender:=Post`` matches ``demo_app.Post`` but
   neither ``demo_app.PostImage`` nor ``demo_app.Post.tags``.
-* ``user pk family method``: the value is the whole of it; ``*`` is allowed.
+* ``user pk cause family method``: the value is the whole of it; ``*`` is allowed.
 * ``trace``: how the id begins.
 * ``took``: a number with ``us``, ``ms`` (also when left out) or ``s``, after ``> >= < <= =``;
   without an operator, at least that long. ``queries``: the same with a count; without an

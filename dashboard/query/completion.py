@@ -17,7 +17,7 @@ from .seen import KEYS as SEEN_KEYS
 from .seen import Seen
 from .terms import KEYS, METHODS
 
-MOST = 15
+MOST = 16
 MOST_ELSEWHERE = 3
 """So many values of each key are offered while no key is typed."""
 

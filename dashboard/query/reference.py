@@ -36,6 +36,7 @@ VALUES = {
     "origin": "origin:/admin/",
     "user": "user:ann",
     "pk": "pk:42",
+    "cause": "cause:b3f01c2d0000002a",
     "trace": "trace:b3f0",
     "site": "site:admin.py:31",
     "process": "process:web-1:4711",

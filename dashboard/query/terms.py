@@ -210,6 +210,7 @@ KEYS: dict[str, Key] = {
     "origin": Key("what started the trace: type, verb and path, view", _name(texts.started_by)),
     "user": Key("the user of the request, whole", _identity(texts.user)),
     "pk": Key("the instance's primary key, whole", _identity(texts.pk)),
+    "cause": Key("the emission, by its id, under which it was sent, directly or not", _identity(texts.cause)),
     "trace": Key("the trace's id, or how it begins", _trace),
     "site": Key("the emitting line: file, file:line or function", _name(texts.site)),
     "process": Key("where it was recorded: host, pid, host:pid or thread", _name(texts.process)),

@@ -62,6 +62,13 @@ def pk(entry: Watched, origin: Origin | None) -> Iterator[str]:
         yield entry.instance.pk
 
 
+def cause(entry: Watched, origin: Origin | None) -> Iterator[str]:
+    """Yield the emissions that it was sent under, the nearest first."""
+    if isinstance(entry, Emission | Bypass) and entry.cause is not None:
+        yield entry.cause.emission
+        yield from entry.cause.above
+
+
 def trace(entry: Watched, origin: Origin | None) -> Iterator[str]:
     """Yield the entry's trace."""
     yield entry.trace

@@ -94,7 +94,8 @@ def _check_names(entry: Entry) -> None:
         case Emission() | Bypass():
             _check_name("id", entry.id, _ID)
             if entry.cause is not None:
-                _check_name("cause", entry.cause.emission, _ID)
+                for emission in (entry.cause.emission, *entry.cause.above):
+                    _check_name("cause", emission, _ID)
         case Late():
             _check_name("emission", entry.emission, _ID)
         case Outcome():

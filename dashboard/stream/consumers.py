@@ -23,7 +23,7 @@ from django.shortcuts import resolve_url
 
 from .. import access, conf, pipeline
 from ..causality import suppressed
-from ..journal.base import Cursor, JournalError
+from ..journal.base import Cursor, Journal, JournalError
 from ..query import QuerySyntaxError, parse
 from . import notices, readouts
 from .following import Following
@@ -35,6 +35,9 @@ logger = logging.getLogger("signalscope")
 
 HELLO_S = 10.0
 RECHECK_S = 60.0
+LINGER_S = 5.0
+"""A tab that is hidden for longer lets go of the journal: switching to and fro would cost more."""
+
 MAX_UNANSWERED = 20
 """So many frames may be on their way before the page has to confirm one."""
 
@@ -50,11 +53,14 @@ def following() -> Following:
     tail = pipeline.tail()
     known = _followings.get(loop)
     if known is None or known.tail is not tail:
+        # Held here: a thread that ends late must not open the journal again after the pipeline was stopped.
+        journal = pipeline.journal()
         known = _followings[loop] = Following(
             tail,
-            lambda trace, limit: pipeline.journal().read_trace(trace, limit),
+            journal.read_trace,
             _vitals,
             conf.get().SLOW_MS,
+            measure=lambda: _measure(journal),
         )
     return known
 
@@ -62,10 +68,17 @@ def following() -> Following:
 def _vitals(head: Cursor) -> Mapping[str, str]:
     health = pipeline.health()
     rates = pipeline.tail().rates()
-    numbers = readouts.readouts(
-        rate=rates.per_second, seq=head.seq, dropped=health.dropped, seconds=rates.seconds
-    )
+    numbers = readouts.readouts(rate=rates.per_second, seq=head.seq, seconds=rates.seconds)
+    # Of all processes; it comes with what is measured.
+    del numbers["dropped"]
     return numbers | {"journal-error": notices.journal_error(health.error)}
+
+
+def _measure(journal: Journal) -> Mapping[str, str]:
+    return {
+        "dropped": readouts.dropped(pipeline.dropped(journal)),
+        "fill": readouts.fill(journal.extent().count),
+    }
 
 
 class LiveConsumer(AsyncConsumer):
@@ -81,6 +94,8 @@ class LiveConsumer(AsyncConsumer):
         self._deadline: asyncio.TimerHandle | None = None
         self._confirmed = 0
         self._hidden = False
+        self._attached = False
+        self._leaving: asyncio.TimerHandle | None = None
         self._stirred = asyncio.Event()
         self._turn = asyncio.Lock()
         self._closed = False
@@ -138,7 +153,7 @@ class LiveConsumer(AsyncConsumer):
         if act.name == "ack":
             self._confirmed = max(self._confirmed, min(act.frame, self._client.frame_number))
         elif act.name in ("hide", "show"):
-            self._hidden = act.name == "hide"
+            self._hide(hidden=act.name == "hide")
         else:
             self._client.act(act)
             await self._send_frame(self._client)
@@ -174,9 +189,33 @@ class LiveConsumer(AsyncConsumer):
             await self._close(FAILED)
             return
         self._client = Client(source, query, layout if layout in (FLAT, NONE) else TREE, hello)
-        source.attach()
         self._following = source
+        self._attach()
         self._streaming = asyncio.create_task(self._stream(self._client, source))
+
+    def _hide(self, *, hidden: bool) -> None:
+        """Follow nothing while nobody looks: without a tab that looks, the journal is not read."""
+        self._hidden = hidden
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        if hidden:
+            self._leaving = asyncio.get_running_loop().call_later(LINGER_S, self._detach)
+        else:
+            self._attach()
+
+    def _attach(self) -> None:
+        if self._following is not None and not self._attached:
+            self._attached = True
+            self._following.attach()
+
+    def _detach(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        if self._following is not None and self._attached:
+            self._attached = False
+            self._following.detach()
 
     async def _end(self) -> None:
         self._closed = True
@@ -186,9 +225,8 @@ class LiveConsumer(AsyncConsumer):
             self._streaming.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._streaming
-        if self._following is not None:
-            self._following.detach()
-            self._following = None
+        self._detach()
+        self._following = None
 
     # --- frames ----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from ..events import Entry, Gap, Origin
+from ..events import Emission, Entry, Gap, Origin
 from ..query import Background, Query, background_of
 from ..query.background import is_rollback
 from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
@@ -32,7 +32,8 @@ class Digest(msgspec.Struct, eq=False):
 
     ``first`` maps the traces that match in it to the seq of their first match there, in order;
     ``touched`` are all traces with an entry in it. ``forgotten`` counts traces that found no room
-    in ``first``. ``emissions`` and ``matched`` count bypasses too, ``families`` whether they match or not.
+    in ``first``. ``emissions`` and ``matched`` count bypasses too, ``families`` whether they match or not;
+    ``failed`` are those of ``matched`` and ``belated_matched`` in which a receiver raised.
 
     ``learnt`` maps the traces of which the stretch tells what their earlier emissions must be asked
     again for (its user, a rollback) to the seq that told it. ``belated`` are the newest of those that
@@ -43,6 +44,7 @@ class Digest(msgspec.Struct, eq=False):
     upto: int = 0
     emissions: int = 0
     matched: int = 0
+    failed: int = 0
     families: Counter[str] = msgspec.field(default_factory=Counter)
     first: OrderedDict[str, int] = msgspec.field(default_factory=OrderedDict)
     forgotten: int = 0
@@ -58,6 +60,7 @@ class Digest(msgspec.Struct, eq=False):
         self.upto = later.upto
         self.emissions += later.emissions
         self.matched += later.matched
+        self.failed += later.failed
         self.families += later.families
         self.forgotten += later.forgotten
         for trace, seq in later.first.items():
@@ -75,6 +78,7 @@ class Digest(msgspec.Struct, eq=False):
             return
         self.belated.extend(found)
         self.belated_matched += len(found)
+        self.failed += sum(map(_failed, found))
         self.first.setdefault(trace, self.learnt[trace])
         self.first = OrderedDict(sorted(self.first.items(), key=lambda item: item[1]))
         self._forget_oldest()
@@ -83,6 +87,10 @@ class Digest(msgspec.Struct, eq=False):
         while len(self.first) > MAX_TRACES:
             self.first.popitem(last=False)
             self.forgotten += 1
+
+
+def _failed(entry: Sent) -> bool:
+    return isinstance(entry, Emission) and "error" in entry.flags
 
 
 def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin_of: OriginOf) -> Digest:
@@ -106,6 +114,7 @@ def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin
             made.families[family_of(entry)] += 1
             if lets_in:
                 made.matched += 1
+                made.failed += _failed(entry)
                 made.newest.append(entry)
         if lets_in and entry.trace:
             made.first.setdefault(entry.trace, entry.seq)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..causality import suppressed
 from ..events import Entry, Origin
@@ -27,6 +27,7 @@ logger = logging.getLogger("signalscope")
 BEAT_S = 0.1
 IDLE_S = 0.5
 VITALS_S = 0.4
+MEASURE_S = 5.0
 STEP = 5_000
 MAX_BEHIND = 20_000
 TRACE_LIMIT = 10_000
@@ -40,6 +41,7 @@ PULSES = 60
 
 ReadTrace = Callable[[str, int], Sequence[Entry]]
 Vitals = Callable[[Cursor], Mapping[str, str]]
+Measure = Callable[[], Mapping[str, str]]
 
 
 class Following:
@@ -57,11 +59,13 @@ class Following:
         vitals: Vitals = lambda head: {},
         slow_ms: float = 50.0,
         *,
+        measure: Measure = dict,
         beat_s: float = BEAT_S,
     ) -> None:
         """Follow ``tail``; ``read_trace`` reads a whole trace from the journal and may block.
 
-        ``vitals`` makes the shared markup for a head, at most every ``VITALS_S``.
+        ``vitals`` makes the shared markup for a head, at most every ``VITALS_S``; ``measure`` makes
+        more of it every ``MEASURE_S``, and may block.
         """
         self.tail = tail
         self.slow_ms = slow_ms
@@ -72,6 +76,9 @@ class Following:
         self.error: str | None = None
         self._read_trace = read_trace
         self._vitals_of = vitals
+        self._measure = measure
+        self._measured: Mapping[str, str] = {}
+        self._measured_at = float("-inf")
         self._beat_s = beat_s
         self._seen = 0
         self._shrunk_at = float("-inf")
@@ -150,10 +157,20 @@ class Following:
         now = self._loop.time()
         if now - self._vitals_at >= VITALS_S:
             self._vitals_at = now
-            self.vitals = self._vitals_of(self.head)
+            await self._take_measure(now)
+            self.vitals = {**self._vitals_of(self.head), **self._measured}
         self.beats += 1
         beaten, self._beaten = self._beaten, asyncio.Event()
         beaten.set()
+
+    async def _take_measure(self, now: float) -> None:
+        if now - self._measured_at < MEASURE_S:
+            return
+        self._measured_at = now
+        try:
+            self._measured = await asyncio.to_thread(self._measure)
+        except JournalError as error:
+            self.error = str(error)
 
     async def _head(self) -> Cursor:
         if self.tail.reaches(self._seen):
@@ -240,7 +257,7 @@ class Following:
         if known is None:
             entries, reached = await self._stretch(after, self.head.seq)
             if query.needs_origin:
-                await self._load_origins(entries)
+                await self.learn(entry.trace for entry in entries)
             known = digest(entries, query, after, reached, self.origin)
             await self._look_again(known, query)
             if reached == after < self.head.seq:
@@ -250,13 +267,6 @@ class Following:
                 self._digests.popitem(last=False)
         return known
 
-    async def _load_origins(self, entries: Sequence[Entry]) -> None:
-        """Read what started the traces that were met in the middle: a filter may ask for it."""
-        met = dict.fromkeys(entry.trace for entry in entries if entry.trace in self._partial)
-        unknown = [trace for trace in met if self._traces[trace].origin is None]
-        if unknown:
-            await self.load(unknown[-MAX_LEARNT:])
-
     async def _look_again(self, made: Digest, query: Query) -> None:
         """Add the earlier emissions that match because of what the stretch tells of their traces."""
         if made.learnt:
@@ -264,12 +274,29 @@ class Following:
                 made.add_belated(trace, belated_matches(entries, query, made.after, made.upto))
 
     def origin(self, trace: str, upto: int) -> Origin | None:
-        """Return the newest entry up to a seq that says what started the trace, where it is known here."""
+        """Return the newest entry up to a seq that says what started the trace.
+
+        ``None`` where it is not known here: ``learn`` asks the journal.
+        """
         summary = self._traces.get(trace)
         if summary is None:
             return None
         known = [one for one in (summary.closed, summary.opened) if one is not None and one.seq <= upto]
         return known[0] if known else None
+
+    async def learn(self, traces: Iterable[str]) -> None:
+        """Read the newest ``MAX_LEARNT`` of these traces whose origin may be stored and is not known here.
+
+        May raise ``JournalError``.
+        """
+        known = self._traces
+        unknown = [
+            trace
+            for trace in dict.fromkeys(filter(None, traces))
+            if self.summary(trace) is None and not (trace in known and known[trace].origin)
+        ]
+        if unknown:
+            await self.load(unknown[-MAX_LEARNT:])
 
     def summary(self, trace: str) -> TraceSummary | None:
         """Return the trace's summary if all of it is known here; otherwise ``load`` it first."""

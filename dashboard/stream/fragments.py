@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,12 +18,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import wording
-from ..events import Bypass, Gap
+from ..events import Bypass, Gap, Origin
 from ..links import reverse
 from ..query.selection import Sent
 from ..sessions import current
 from ..traces.rows import flat_row
-from ..traces.summaries import TraceSummary
+from ..traces.summaries import TraceSummary, microseconds
 from ..traces.tree import Rows
 from .lookback import Found
 
@@ -31,6 +32,7 @@ SOCKET = "ws/signals/"
 """Where the websocket is, below the root."""
 
 WINDOW = 300
+STEP_ON = 2_000
 
 _NOTHING = mark_safe("")
 
@@ -118,15 +120,29 @@ def tree(rows: Rows, more_url: str = "") -> SafeString:
     )
 
 
-def flat(entry: Sent, slow_ms: float) -> SafeString:
-    """Return the row of an emission, or of a bypass, in the flat layout."""
+def flat(entry: Sent, slow_ms: float, origin: Origin | None = None) -> SafeString:
+    """Return the row of an emission, or of a bypass, in the flat layout, with what started its trace."""
     return _pieces.get(
-        ("flat", entry.id, entry.seq, slow_ms),
-        lambda: render_to_string(
-            "signalscope/rows/flat.html",
-            {"row": flat_row(entry, slow_ms), "at": entry.at, "url": entry_url(entry)},
-        ),
+        ("flat", entry.id, entry.seq, slow_ms, origin is not None),
+        lambda: render_to_string("signalscope/rows/flat.html", _flat(entry, slow_ms, origin)),
     )
+
+
+def _flat(entry: Sent, slow_ms: float, origin: Origin | None) -> dict[str, Any]:
+    return {
+        "row": flat_row(entry, slow_ms),
+        "at": entry.at,
+        "at_us": microseconds(entry.at),
+        "url": entry_url(entry),
+        "origin": _started_by(origin) if origin else "",
+        "trace_url": trace_url(entry.trace, emission=entry.id) if entry.trace else "",
+    }
+
+
+def _started_by(origin: Origin) -> str:
+    # Of a command its name says more than the program before it, and there is little room.
+    title = origin.title or origin.type
+    return title if origin.type == "command" else f"{origin.verb} {title}".strip()
 
 
 def entry_url(entry: Sent, call: int | None = None) -> str:
@@ -170,9 +186,25 @@ def older(found: Found, layout: str, query: str, after: int, shown_to: int) -> S
     return _stretch_row("older", what, address, "look further back")
 
 
+def newer(upto: int, layout: str, query: str) -> SafeString:
+    """Return the row at the beginning of a list that ends before the journal does."""
+    address = stretch_url(upto, upto + STEP_ON, layout, query, further=1)
+    return _stretch_row("newer", f"up to seq {upto:,}", address, "look further on")
+
+
+def here(at: datetime) -> SafeString:
+    """Return the row that marks the moment a reader jumped to."""
+    return SafeString(render_to_string("signalscope/rows/here.html", {"at": at}))
+
+
 def _stretch_row(name: str, what: str, address: str, action: str) -> SafeString:
-    context = {"name": name, "what": what, "address": address, "action": action}
-    return SafeString(render_to_string("signalscope/rows/stretch.html", context))
+    context = {"name": name, "key": address.partition("?")[2], "what": what, "address": address}
+    context["action"] = action
+    # Pages that saw the same are told the same. Rendered for each, it would be most of what a page costs.
+    return _pieces.get(
+        ("stretch", name, what, address),
+        lambda: SafeString(render_to_string("signalscope/rows/stretch.html", context)),
+    )
 
 
 def stretch_url(after: int, upto: int, layout: str, query: str, **parameters: int) -> str:
@@ -185,6 +217,11 @@ def export_url(**parameters: str) -> str:
     asked = urlencode({name: value for name, value in parameters.items() if value})
     address = reverse("signalscope:session_file")
     return f"{address}?{asked}" if asked else address
+
+
+def around_url(upto: int, layout: str, query: str, here: str) -> str:
+    """Return the address of the journal up to a seq, with the moment ``here`` (ISO 8601) marked in it."""
+    return _live(_look(layout, query) | {"upto": upto, "here": here}) + "#here"
 
 
 def live_url(layout: str, query: str) -> str:

@@ -23,6 +23,11 @@ from .holdings import Holdings
 ROWS = NEWEST
 UPDATES = 25
 GLOWING = 3
+FEW = 6
+"""A page with fewer rows has room for what a newcomer may try."""
+
+SAID_S = 15.0
+"""So often those who listen to the page are told what came: in one sentence, never row by row."""
 
 Item = tuple[int, str]
 """A row, and when what it shows began: the newest go on top."""
@@ -49,11 +54,14 @@ class Client:
             self._holdings.add(batch, ids, [0] * len(ids) if layout != FLAT else ())
         self._dirty: dict[str, None] = {}
         self._sent: dict[str, str] = {}
-        self._now: list[str] = []
+        self._now: dict[str, str] = {}
         self._numbers_at = float("-inf")
         self._frame = 0
         self._pulsed = following.beats
         self._ahead_since: float | None = None
+        self._guided = len(self._holdings) < FEW
+        self._came = [0, 0, 0]
+        self._said_at: float | None = None
         if self.paused:
             self._show_pause()
 
@@ -75,6 +83,9 @@ class Client:
         }
         if act.name == "keep":
             self._kept = act.ids
+        elif act.name == "opened" and self._layout != FLAT:
+            for batch, ids in act.shown:
+                self._holdings.open(batch, ids)
         elif act.name in doing:
             doing[act.name]()
 
@@ -85,20 +96,21 @@ class Client:
 
     def _show_pause(self) -> None:
         waiting = self._waiting if self.paused else None
-        self._now.append(notices.pause(paused=self.paused, waiting_now=waiting or 0))
-        self._now.append(readouts.lamp(waiting))
+        self._now["pause"] = notices.pause(paused=self.paused, waiting_now=waiting or 0)
+        self._now["lamp"] = readouts.lamp(waiting)
         self._sent.pop("lamp", None)
 
     def _hold(self, *, held: bool) -> None:
         self.held = held
         if not held:
-            self._now.append(notices.pill(0, self._layout))
+            self._now["pill"] = notices.pill(0, self._layout)
         self._sent.pop("pill", None)
         self._numbers_at = float("-inf")
 
     def _clear(self) -> None:
         self._empty()
-        self._now.append(notices.void(shown=True, cleared=True))
+        self._count_from_zero()
+        self._now["void"] = notices.void(shown=True, cleared=True)
         self._forget_pending(self._pending.upto)
 
     # --- one frame -------------------------------------------------------------------------------
@@ -118,12 +130,13 @@ class Client:
             await self._take_in(head)
         caught_up = self._pending.upto >= head.seq
         await self._load_missing(caught_up)
-        parts, self._now = self._now, []
+        parts, self._now = [*self._now.values()], {}
         if caught_up and not (self.paused or self.held):
             parts += self._rows()
         parts += self._updates()
         parts += map(fragments.deleted, self._holdings.trim(self._kept))
         parts += self._numbers(now)
+        parts += self._said(now)
         if self._following.beats != self._pulsed and self._following.pulses and not self.paused:
             parts.append(readouts.pulses(self._following.pulses))
         self._pulsed = self._following.beats
@@ -138,16 +151,20 @@ class Client:
         self._epoch = head.epoch
         if self._layout == NONE:
             return
+        self._count_from_zero()
+        self._empty()
+        self._now["void"] = notices.void(shown=True, filtered=not self._query.matches_everything)
+        self._forget_pending(0)
+
+    def _count_from_zero(self) -> None:
         self._matched = self._looked = 0
         self._families = Counter()
-        self._empty()
-        self._now.append(notices.void(shown=True, filtered=not self._query.matches_everything))
-        self._forget_pending(0)
+        self._numbers_at = float("-inf")
 
     def _empty(self) -> None:
         self._holdings.clear()
         self._dirty.clear()
-        self._now.append(fragments.oob("", "innerHTML:#rows"))
+        self._now["rows"] = fragments.oob("", "innerHTML:#rows")
 
     def _forget_pending(self, upto: int) -> None:
         self._skipped = None
@@ -164,16 +181,21 @@ class Client:
         if self._pending.upto >= head.seq:
             return
         later = await self._following.digest(self._query, self._pending.upto)
+        new = sum(
+            not (trace in self._pending.first or self._holdings.has_place(trace)) for trace in later.first
+        )
         self._pending.add(later)
         self._matched += later.matched + later.belated_matched
         self._looked += later.emissions
         self._families += later.families
+        for place, number in enumerate((new, later.matched + later.belated_matched, later.failed)):
+            self._came[place] += number
         self._dirty |= dict.fromkeys(trace for trace in later.touched if trace in self._holdings)
 
     # --- rows ------------------------------------------------------------------------------------
 
     def _fresh(self) -> list[str]:
-        return [trace for trace in self._pending.first if trace not in self._holdings]
+        return [trace for trace in self._pending.first if not self._holdings.has_place(trace)]
 
     async def _load_missing(self, caught_up: bool) -> None:
         wanted = list(self._dirty)[:UPDATES] if not self.paused else []
@@ -182,11 +204,15 @@ class Client:
         missing = [trace for trace in wanted if self._following.summary(trace) is None]
         if missing:
             await self._following.load(missing)
+        if caught_up and self._layout == FLAT and not (self.paused or self.held):
+            shown = [*self._pending.belated, *self._pending.newest]
+            await self._following.learn(entry.trace for entry in shown)
 
     def _rows(self) -> list[str]:
         pending = self._pending
         if pending.upto == self._shown_upto:
             return []
+        left_out = [] if self._layout == FLAT else self._fresh()[:-ROWS]
         items, rest, ids, versions = self._sent_alone() if self._layout == FLAT else self._traces()
         items += [(microseconds(gap.at), fragments.gap(gap)) for gap in pending.gaps]
         # What stands for older entries goes below, whatever their clocks said.
@@ -198,10 +224,13 @@ class Client:
             return []
         batch = f"b{pending.upto}"
         was_empty = not len(self._holdings)
-        self._holdings.add(batch, ids, versions)
+        self._holdings.add(batch, ids, versions, left_out)
         rows = fragments.batch(batch, [row for _, row in items], arrives=len(items) <= GLOWING)
-        shown: list[str] = [fragments.oob(rows, "afterbegin:#rows")]
-        return [notices.void(shown=False), *shown] if was_empty else shown
+        shown: list[str] = [notices.void(shown=False)] if was_empty else []
+        if self._guided and len(self._holdings) >= FEW:
+            self._guided = False
+            shown.append(notices.no_guide())
+        return [*shown, fragments.oob(rows, "afterbegin:#rows")]
 
     def _traces(self) -> tuple[list[Item], list[Item], list[str], Sequence[int]]:
         first = self._pending.first
@@ -219,8 +248,14 @@ class Client:
     def _sent_alone(self) -> tuple[list[Item], list[Item], list[str], Sequence[int]]:
         newest, belated = list(self._pending.newest), list(self._pending.belated)
         slow_ms = self._following.slow_ms
-        shown = belated + newest
-        items: list[Item] = [(microseconds(entry.at), fragments.flat(entry, slow_ms)) for entry in shown]
+        shown, origin = belated + newest, self._following.origin
+        items: list[Item] = [
+            (
+                microseconds(entry.at),
+                fragments.flat(entry, slow_ms, origin(entry.trace, self._pending.upto)),
+            )
+            for entry in shown
+        ]
         left_out = self._pending.matched - len(newest)
         rest = self._more(newest[0].seq - 1, left_out) if left_out > 0 else []
         left_out = self._pending.belated_matched - len(belated)
@@ -267,6 +302,16 @@ class Client:
         changed = {name: piece for name, piece in pieces.items() if self._sent.get(name) != piece}
         self._sent |= changed
         return list(changed.values())
+
+    def _said(self, now: float) -> list[str]:
+        if self._said_at is None:
+            self._said_at = now
+        if self.paused or self._layout == NONE or now - self._said_at < SAID_S or not any(self._came):
+            return []
+        self._said_at = now
+        (traces, emissions, failed), self._came = self._came, [0, 0, 0]
+        sentence = notices.said(traces, emissions, failed, flat=self._layout == FLAT, waits=self.held)
+        return [fragments.oob(sentence, "innerHTML:#said")]
 
     @property
     def _new(self) -> int:

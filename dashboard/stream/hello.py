@@ -7,6 +7,7 @@ bounded size, or ``None`` when it is neither.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ MAX_BATCHES = 200
 MAX_ROWS = 1_000
 MAX_KEPT = 30
 
-ACTS = frozenset({"pause", "resume", "hold", "release", "clear", "keep", "ack", "hide", "show"})
+ACTS = frozenset({"pause", "resume", "hold", "release", "clear", "keep", "opened", "ack", "hide", "show"})
 
 _ID = re.compile(r"[\w.\-]{1,64}")
 _BATCH = re.compile(r"b[\w\-]{1,40}")
@@ -36,11 +37,16 @@ class Hello(msgspec.Struct, frozen=True):
 
 
 class Act(msgspec.Struct, frozen=True):
-    """What the reader did: one of ``ACTS``, with row ids for ``keep`` and a frame's number for ``ack``."""
+    """What the reader did: one of ``ACTS``.
+
+    ``keep`` comes with row ids, ``ack`` with a frame's number, ``opened`` with the batch in which a row
+    "+N more" was opened and the traces that now stand there.
+    """
 
     name: str
     ids: set[str] = set()
     frame: int = 0
+    shown: Sequence[tuple[str, list[str]]] = ()
 
 
 def read(text: str | None) -> dict[str, Any] | None:
@@ -83,7 +89,8 @@ def act_of(text: str | None) -> Act | None:
     if message is None or name not in ACTS:
         return None
     frame = message.get("frame")
-    return Act(name, _ids(_text(message, "ids")), frame if isinstance(frame, int) else 0)
+    shown = _batches(_text(message, "shown")) or ()
+    return Act(name, _ids(_text(message, "ids")), frame if isinstance(frame, int) else 0, shown)
 
 
 def _text(message: dict[str, Any] | None, key: str) -> str:

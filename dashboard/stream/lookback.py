@@ -32,10 +32,12 @@ class Found(msgspec.Struct, eq=False):
     """What a look back found, newest first.
 
     ``reached`` is the lowest seq that was looked at; ``more`` says that the journal goes on below.
+    ``origins`` are those of the traces that ``sent`` belongs to.
     """
 
     traces: list[TraceSummary] = []
     sent: list[Sent] = []
+    origins: dict[str, Origin] = {}
     gaps: list[Gap] = []
     matched: int = 0
     looked: int = 0
@@ -52,7 +54,8 @@ class _Look:
         self._selection = Selection(query)
         self._limit = limit
         self._flat = flat
-        self._first_entries = 1 if from_end else BACKGROUND_LIMIT
+        judges_all = self._selection.needs_background and not from_end
+        self._first_entries = BACKGROUND_LIMIT if judges_all else 1
         self._known: dict[str, Background] = {}
         self._ends: dict[str, Origin] = {}
 
@@ -99,20 +102,32 @@ class _Look:
         elif entry.trace:
             self.traces[entry.trace] = None
 
+    def origins_of_sent(self, journal: Journal) -> dict[str, Origin]:
+        """Return what started the traces of the emissions found; some may be gone."""
+        traces = dict.fromkeys(entry.trace for entry in self.found.sent if entry.trace)
+        known = {trace: self.end_of(trace) or self._known_of(trace, journal).origin for trace in traces}
+        return {trace: origin for trace, origin in known.items() if origin is not None}
+
     def _background_of(self, entry: Entry, journal: Journal) -> Background:
         """Return what is known of the entry's trace; later entries of it were met before."""
         trace = entry.trace
         if not (trace and self._selection.needs_background):
             return NOTHING_KNOWN
-        known = self._known.get(trace)
-        if known is None:
-            closes = isinstance(entry, Origin) and entry.state == "closed"
-            # Reading backwards meets an open trace's emissions before what opened it.
-            known = Background() if closes else background_of(journal.read_trace(trace, self._first_entries))
+        if isinstance(entry, Origin) and entry.state == "closed":
+            known = self._known.get(trace, NOTHING_KNOWN)
+        else:
+            known = self._known_of(trace, journal)
         if isinstance(entry, Origin) or is_rollback(entry):
             known = known.with_entry(entry)
         self._known[trace] = known
         return known
+
+    def _known_of(self, trace: str, journal: Journal) -> Background:
+        """Return what was met of the trace; of one that was not met, what its first entries tell."""
+        if trace not in self._known:
+            # Reading backwards meets an open trace's emissions before what opened it.
+            self._known[trace] = background_of(journal.read_trace(trace, self._first_entries))
+        return self._known[trace]
 
 
 def look_back(
@@ -144,6 +159,7 @@ def look_back(
         before = chunk[-1].seq
     else:
         found.more = found.more or found.reached > after + 1
+    found.origins = look.origins_of_sent(journal)
     found.traces = _summaries(journal, look, slow_ms, _had(look, after, top, shown_to))
     return found
 

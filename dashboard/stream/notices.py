@@ -50,6 +50,20 @@ def void(*, shown: bool, cleared: bool = False, filtered: bool = False) -> SafeS
     return SafeString(render_to_string("signalscope/void.html", context))
 
 
+def no_guide() -> SafeString:
+    """Return what takes away the guide for newcomers, once there is enough to look at."""
+    return mark_safe('<section class="guide" id="guide" hidden></section>')
+
+
+def said(traces: int, emissions: int, failed: int, *, flat: bool, waits: bool) -> SafeString:
+    """Return a summary for those who listen: what came, in one sentence."""
+    came = [] if flat else [wording.many(traces, "new trace")]
+    came.append(wording.many(emissions, "new emission" if flat else "emission"))
+    if failed:
+        came.append(f"{wording.count(failed)} of them with an error")
+    return format_html("{}{}", ", ".join(came), ": they wait above." if waits else ".")
+
+
 def journal_error(error: str | None) -> SafeString:
     """Return the notice that the journal cannot be read or written; empty and hidden when it can."""
     if not error:

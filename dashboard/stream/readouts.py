@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import wording
 from ..naming import FAMILIES
+
+REMEMBERED = 200
+"""Pages with the same filter are told the same numbers."""
 
 CHANNELS = {
     "save": "model save",
@@ -50,14 +54,25 @@ def readouts(
     return {
         "rate": format_html('<output id="rate">{}</output>', f"{rate:,.1f}"),
         "seq": format_html('<output id="seq">{}</output>', wording.count(seq)),
-        "dropped": format_html(
-            '<output id="dropped"{}>{}</output>',
-            mark_safe(' class="is-lost"') if dropped else "",
-            wording.count(dropped),
-        ),
+        "dropped": _dropped(dropped),
         "scope": scope(seconds),
         "lamp": lamp(waiting),
     }
+
+
+def dropped(number: int) -> SafeString:
+    """Return how many emissions found no room."""
+    lost = mark_safe(' class="is-lost"') if number else ""
+    return format_html('<output id="dropped"{}>{}</output>', lost, wording.count(number))
+
+
+_dropped = dropped
+"""The same for ``readouts``, which has a parameter of that name."""
+
+
+def fill(number: int) -> SafeString:
+    """Return how many entries the journal holds."""
+    return format_html('<b id="fill">{}</b>', wording.count(number))
 
 
 def lamp(waiting: int | None) -> SafeString:
@@ -108,11 +123,13 @@ def _line(heights: Sequence[float], start: int = 0, step: int = 1) -> str:
     return "M" + "L".join(points)
 
 
+@lru_cache(REMEMBERED)
 def channel_count(family: str, number: int) -> SafeString:
     """Return the count on a channel's button."""
     return format_html('<span class="count" id="n-{}">{}</span>', family, wording.count(number))
 
 
+@lru_cache(REMEMBERED)
 def matching(matched: int, looked: int) -> SafeString:
     """Return how many of the emissions looked at pass the filter."""
     return format_html(

@@ -162,7 +162,8 @@ def lane(paths: list[Path]) -> SafeString:
     """Return a trace's lane: one path for each look, in a box that stretches with the row."""
     drawn = format_html_join("", '<path class="{} fam-{}" d="{}"/>', paths)
     return format_html(
-        '<svg class="lane" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        '<svg class="lane" aria-hidden="true"><svg class="on-axis" viewBox="0 0 {} {}"'
+        ' preserveAspectRatio="none">{}</svg></svg>',
         WIDTH,
         HEIGHT,
         drawn,

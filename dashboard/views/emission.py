@@ -78,7 +78,7 @@ def emission(request: HttpRequest, id: str) -> HttpResponse:
     error = ""
     try:
         journal = pipeline.journal()
-        found = journal.find_emission(id) or _find_bypass(journal, id, request.GET.get("trace", ""))
+        found = find(journal, id, request.GET.get("trace", ""))
         context = inspection(found, journal) if found else {}
     except JournalError as problem:
         error = str(problem)
@@ -87,6 +87,11 @@ def emission(request: HttpRequest, id: str) -> HttpResponse:
     if wants_part(request):
         return render(request, context["sheet"], context)
     return page(request, "signalscope/emission.html", context, name="emission")
+
+
+def find(journal: Journal, id: str, trace: str) -> Sent | None:
+    """Return an emission, or with its trace's id a bypass; ``None`` when it is not, or no longer, held."""
+    return journal.find_emission(id) or _find_bypass(journal, id, trace)
 
 
 def _find_bypass(journal: Journal, id: str, trace: str) -> Bypass | None:

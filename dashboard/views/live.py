@@ -6,6 +6,7 @@ afterwards arrives through the socket, from the cursor that this page was read a
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,10 +20,12 @@ from ..query.selection import Sent
 from ..security import guarded
 from ..stream import fragments, notices, readouts
 from ..stream.fragments import FLAT, WINDOW
+from ..stream.frames import FEW
 from ..stream.lookback import Found, look_back
 from ..traces.tree import Matches, assemble
 from .filters import Look, Wrong, filter_bar
-from .page import NOWHERE, page, wants_part
+from .jump import Jump
+from .page import NOWHERE, page, scenarios, wants_part
 
 STRETCH_ROWS = 300
 TRACE_LIMIT = 20_000
@@ -39,12 +42,19 @@ def live(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(look.address)
     if "upto" in request.GET:
         return _stretch(request, look)
-    context = _newest(look, request)
-    if wants_part(request):
-        response = render(request, "signalscope/live_part.html", context)
-        response.headers["HX-Push-Url"] = look.address
-        return response
-    return page(request, "signalscope/live.html", context, name="live")
+    jump = Jump.of(request.GET, look.layout, str(look.query))
+    if jump.address:
+        return HttpResponseRedirect(jump.address)
+    return _whole(request, _newest(look, request) | {"jump": jump}, look.address)
+
+
+def _whole(request: HttpRequest, context: dict[str, Any], address: str) -> HttpResponse:
+    """Answer with the page, or to htmx with its live part and the address that the page then has."""
+    if not wants_part(request):
+        return page(request, "signalscope/live.html", context, name="live")
+    response = render(request, "signalscope/live_part.html", context)
+    response.headers["HX-Push-Url"] = address
+    return response
 
 
 def _refused(request: HttpRequest, wrong: Wrong) -> HttpResponse:
@@ -83,6 +93,7 @@ def _newest(look: Look, request: HttpRequest) -> dict[str, Any]:
         "batches": mark_safe("".join(batches)),  # noqa: S308  (made of rendered templates)
         "older": _older(found, look, cursor.seq),
         "empty": not rows,
+        "guide": len(rows) < FEW and not str(look.query) and scenarios(),
         "token": _token(cursor, found),
         "tallies": readouts.tallies(found.matched, found.looked, found.families),
         "journal_error": error,
@@ -94,11 +105,15 @@ def _token(cursor: Cursor, found: Found) -> SafeString:
     return notices.token(cursor, tally)
 
 
-def _rows(found: Found, look: Look) -> list[str]:
+def _rows(found: Found, look: Look, here: datetime | None = None) -> list[str]:
     slow_ms = conf.get().SLOW_MS
     rows = [(summary.started, fragments.trace(summary)) for summary in found.traces]
-    rows += [(entry.at, fragments.flat(entry, slow_ms)) for entry in found.sent]
+    rows += [
+        (entry.at, fragments.flat(entry, slow_ms, found.origins.get(entry.trace))) for entry in found.sent
+    ]
     rows += [(gap.at, fragments.gap(gap)) for gap in found.gaps]
+    if here is not None:
+        rows.append((here, fragments.here(here)))
     return [row for _, row in sorted(rows, key=lambda row: row[0], reverse=True)]
 
 
@@ -114,9 +129,12 @@ def _older(found: Found, look: Look, shown_to: int, after: int = 0) -> str:
 def _stretch(request: HttpRequest, look: Look) -> HttpResponse:
     after, upto = _number(request, "after"), _number(request, "upto")
     shown_to = _number(request, "shown")
+    newer = ""
     try:
+        journal = pipeline.journal()
+        newer = _newer(request, look, upto, journal.head().seq)
         found = look_back(
-            pipeline.journal(),
+            journal,
             look.query,
             flat=look.layout == FLAT,
             before=upto + 1,
@@ -128,23 +146,40 @@ def _stretch(request: HttpRequest, look: Look) -> HttpResponse:
         error = ""
     except JournalError as problem:
         found, error = Found(), str(problem)
-    rows = _rows(found, look)
     older = _older(found, look, max(shown_to, upto), after)
     if request.GET.get("part") == "rows":
         nothing = notices.nothing_there(error or "Nothing here matches, or it is no longer in the journal.")
-        return HttpResponse("".join([*rows, older]) or nothing)
+        rows = _rows(found, look) or [nothing]
+        return HttpResponse("".join([newer, *rows, older]))
+    here = _moment(request.GET.get("here", ""))
+    rows = [newer, *_rows(found, look, here)]
     context = {
         "look": look,
         "batches": mark_safe("".join(rows)),  # noqa: S308  (made of rendered templates)
         "older": older,
-        "empty": not rows,
+        "empty": len(rows) == 1,
         "token": _token(NOWHERE, found),
         "tallies": readouts.tallies(found.matched, found.looked, found.families),
         "journal_error": error,
         "stretch": (after + 1, upto),
+        "here": here,
     }
-    context |= filter_bar(look, request, found.families)
-    return page(request, "signalscope/live.html", context, name="live")
+    return _whole(request, context | filter_bar(look, request, found.families), request.get_full_path())
+
+
+def _newer(request: HttpRequest, look: Look, upto: int, newest: int) -> str:
+    """Return the link further on, where the reader came for a place in the journal and not for a few rows."""
+    if not ("further" in request.GET or "here" in request.GET) or upto >= newest:
+        return ""
+    return fragments.newer(upto, look.layout, str(look.query))
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _number(request: HttpRequest, name: str) -> int:

@@ -40,30 +40,33 @@ def page(
     that cannot write is told on every page.
     """
     health = pipeline.health()
-    head, extent, error = _journal()
+    head, extent, dropped, error = _journal()
+    unwritten = None if current.shown() else health.error
+    context = context | {"journal_error": context.get("journal_error") or error or unwritten}
     shared = {
         "page": name,
         "health": health,
         "extent": extent,
+        "fill": readouts.fill(extent.count),
         "keep": conf.get().KEEP_ENTRIES,
         "ignored": conf.get().IGNORE_SIGNALS,
-        "journal_error": context.get("journal_error") or error or (None if current.shown() else health.error),
-        "readouts": readouts.readouts(seq=extent.newest, dropped=health.dropped),
+        "readouts": readouts.readouts(seq=extent.newest, dropped=max(dropped, health.dropped)),
         "scenarios": scenarios(),
         "editor": bool(conf.get().EDITOR),
         "quiet_socket": fragments.socket_url(fragments.NONE, ""),
         "token": notices.token(head, ""),
         "leave": links.in_session("", "signalscope:live"),
     }
-    return render(request, template, context | shared, status=status)
+    # A view's own values win: its token says up to where its rows were read, and with which counts.
+    return render(request, template, shared | context, status=status)
 
 
-def _journal() -> tuple[Cursor, Extent, str]:
+def _journal() -> tuple[Cursor, Extent, int, str]:
     try:
         journal = pipeline.journal()
-        return journal.head(), journal.extent(), ""
+        return journal.head(), journal.extent(), pipeline.dropped(journal), ""
     except JournalError as error:
-        return NOWHERE, Extent(0, 0, 0), str(error)
+        return NOWHERE, Extent(0, 0, 0), 0, str(error)
 
 
 def scenarios() -> list[Any]:

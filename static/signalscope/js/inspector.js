@@ -65,7 +65,7 @@ function tab(link) {
 }
 
 /** Show the live part of the page with another filter; the answer says what the address becomes. */
-function filter(link) {
+export function filter(link) {
   const address = typeof link.href === "string" ? link.href : link.href.baseVal;
   htmx.ajax("GET", address, { target: "#live", swap: "outerHTML" }).then(() => htmx.trigger("#graph-panel", "refresh"));
 }

@@ -1,6 +1,6 @@
 // Comes in: keys pressed outside of text fields. Goes out: what the key sheet promises, on the pages that have it.
 
-import { act } from "./actions.js";
+import { act, on } from "./actions.js";
 
 const GO_MS = 900;
 const PAGES = { l: "Live", g: "Graph", r: "Receivers" };
@@ -11,6 +11,14 @@ let wentAt = -Infinity;
 
 const press = (selector) => document.querySelector(selector)?.click();
 const rows = (use) => live?.then(use);
+const menu = () => import("./menu.js").then(({ openMenu }) => openMenu());
+
+const to = (place) => rows(({ visibleRows, select }) => {
+  const row = visibleRows().at(place);
+  if (row) select(row);
+});
+
+on("keys", () => document.getElementById("keys")?.showModal());
 
 /** Open the place in the source that the reader is at: of the row with the focus, else of what is selected. */
 function edit() {
@@ -19,7 +27,7 @@ function edit() {
 }
 
 const everywhere = {
-  "?": () => document.getElementById("keys")?.showModal(),
+  "?": () => act("keys"),
   g: (event) => { wentAt = event.timeStamp; },
   e: edit,
 };
@@ -36,7 +44,14 @@ const onLive = {
   Enter: () => rows(({ enter }) => enter()),
   Escape: () => rows(({ deselect }) => deselect()),
   o: () => rows(({ openPage }) => openPage()),
-  t: () => act("to-tail"),
+  Home: () => to(0),
+  End: () => to(-1),
+  m: () => menu(),
+  ContextMenu: () => menu(),
+  n: () => act("to-tail"),
+  t: () => document.getElementById("jump")?.select(),
+  x: () => act("axis"),
+  c: () => press('[data-action="clear"]'),
   f: () => press("[data-layout-link]:not([aria-current])"),
 };
 
@@ -49,7 +64,9 @@ function go(letter) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;
-  const { target, key } = event;
+  const { target } = event;
+  // With Caps Lock on, a letter is the same key.
+  const key = event.key.length === 1 && !event.shiftKey ? event.key.toLowerCase() : event.key;
   if (target.closest("input, select, textarea, [contenteditable]")) {
     if (key === "Escape") target.blur();
     return;
@@ -64,7 +81,7 @@ document.addEventListener("keydown", (event) => {
     }
     return;
   }
-  if (["ArrowDown", "ArrowUp"].includes(key) && target.closest(".panel-body, .graph-wrap, dialog")) return;
+  if (["ArrowDown", "ArrowUp", "Home", "End"].includes(key) && target.closest(".panel-body, .graph-wrap, dialog")) return;
   if (event.timeStamp - wentAt < GO_MS && go(key)) {
     event.preventDefault();
     return;

@@ -2,5 +2,10 @@
 
 import "./completion.js";
 import "./inspector.js";
+import "./axis.js";
+import "./focus.js";
+import "./menu.js";
 import "./rows.js";
 import "./stream.js";
+import "./stretches.js";
+import "./times.js";

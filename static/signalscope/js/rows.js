@@ -34,7 +34,7 @@ function unfold(row) {
   trace.classList.add("is-open");
   hold();
   keep();
-  fetchRows(trace).then(refocus);
+  fetchRows(trace).then(remark);
 }
 
 function foldTrace(row) {
@@ -71,13 +71,18 @@ export function visibleRows() {
   return [...(stream()?.querySelectorAll(".row[role=row]") ?? [])].filter((row) => row.offsetParent);
 }
 
-/** The selected row, if it is there. */
-export function selectedRow() {
-  return selected ? stream()?.querySelector(`.row[data-key="${CSS.escape(selected)}"]`) : null;
+/** The row with this key, if it is there. */
+export function rowOf(key) {
+  return key ? stream()?.querySelector(`.row[data-key="${CSS.escape(key)}"]`) ?? null : null;
 }
 
-/** Select a row (or none), bring it into view, and show its emission beside the stream. */
-export function select(row, { focus = true } = {}) {
+/** The selected row, if it is there. */
+export function selectedRow() {
+  return rowOf(selected);
+}
+
+/** Select a row (or none) and bring it into view; `shows`: with its emission beside the stream. */
+export function select(row, { focus = true, shows = true } = {}) {
   for (const other of document.querySelectorAll(".row.is-selected")) mark(other, false);
   selected = row?.dataset.key ?? "";
   if (!row) {
@@ -89,7 +94,7 @@ export function select(row, { focus = true } = {}) {
   if (focus) row.focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
   keep();
-  if (row.dataset.href && !row.matches(".row-origin")) {
+  if (shows && row.dataset.href && !row.matches(".row-origin")) {
     // Where the sheet covers the stream, it may cover the row that it belongs to.
     inspect(row.dataset.href)?.then(() => row.scrollIntoView({ block: "nearest" }));
   }
@@ -97,7 +102,6 @@ export function select(row, { focus = true } = {}) {
 
 function mark(row, chosen) {
   row.classList.toggle("is-selected", chosen);
-  row.tabIndex = chosen ? 0 : -1;
   if (chosen) row.setAttribute("aria-selected", "true");
   else row.removeAttribute("aria-selected");
 }
@@ -110,16 +114,20 @@ export function move(by) {
   if (rows[next]) select(rows[next]);
 }
 
-/** Fold or unfold the selected row; folding what is folded goes to the row around it. */
+/** Unfold the selected row, or go to the first row inside; fold it, or go to the row around it. */
 export function turn(open) {
   const row = selectedRow();
   if (!row) return;
-  if (row.getAttribute("aria-expanded") === String(!open)) fold(row, open);
-  else if (!open) {
-    let around = row.previousElementSibling;
-    while (around && level(around) >= level(row)) around = around.previousElementSibling;
-    select(around ?? row.closest(".trace")?.querySelector(":scope > .row-origin") ?? row);
-  }
+  const expanded = row.getAttribute("aria-expanded");
+  if (expanded === String(!open)) fold(row, open);
+  else if (open && expanded) move(1);
+  else if (!open) select(around(row) ?? row);
+}
+
+function around(row) {
+  let before = row.previousElementSibling;
+  while (before && level(before) >= level(row)) before = before.previousElementSibling;
+  return before ?? row.closest(".trace")?.querySelector(":scope > .row-origin");
 }
 
 /** Do with the selected row what a click does. */
@@ -130,8 +138,8 @@ export function enter() {
 
 /** Go to the page of the selected row's trace. */
 export function openPage() {
-  const trace = selectedRow()?.closest(".trace");
-  const link = trace?.querySelector(":scope > .row-origin a.text");
+  const row = selectedRow();
+  const link = row?.closest(".trace")?.querySelector(":scope > .row-origin a.text") ?? row?.querySelector(".c-origin a");
   if (link) location.assign(link.href);
 }
 
@@ -144,8 +152,10 @@ export function deselect() {
 on("deselect", deselect);
 
 function press(row) {
+  const link = row.matches(".row-gap, .row-more") && row.querySelector(".link");
   if (row.matches(".row-origin, .row-quiet")) fold(row, row.getAttribute("aria-expanded") !== "true");
   select(row);
+  if (link) link.click();
 }
 
 document.addEventListener("click", (event) => {
@@ -164,7 +174,7 @@ document.addEventListener("click", (event) => {
 function kept() {
   const open = [...document.querySelectorAll(".trace.is-open")].map((trace) => trace.dataset.trace);
   const chosen = selectedRow();
-  if (chosen) open.push(chosen.closest(".trace")?.dataset.trace ?? selected);
+  if (chosen) open.unshift(chosen.closest(".trace")?.dataset.trace ?? selected);
   return [...new Set(open)].slice(0, MOST_KEPT).join(",");
 }
 
@@ -174,7 +184,7 @@ function keep() {
 
 greetWith(() => ({ kept: kept() }));
 
-function refocus() {
+function remark() {
   const row = selectedRow();
   if (row) mark(row, true);
 }
@@ -185,29 +195,10 @@ function refresh() {
     const version = trace.querySelector(".cells")?.dataset.version ?? "";
     const rested = performance.now() - Number(rows.dataset.at ?? 0) > REFRESH_MS;
     const untouched = !rows.querySelector('.row:not(.row-quiet)[aria-expanded="false"], .row-quiet[aria-expanded="true"]');
-    if (rows.dataset.version && rows.dataset.version !== version && rested && untouched) fetchRows(trace).then(refocus);
+    if (rows.dataset.version && rows.dataset.version !== version && rested && untouched) fetchRows(trace).then(remark);
   }
 }
 
 setInterval(() => {
   if (!document.hidden) refresh();
 }, REFRESH_MS);
-
-/* ---- one tab stop: the selected row, else the first one; with a script the links are reached from the row ---- */
-
-function arrange(within) {
-  for (const link of within.querySelectorAll(".row a:not([tabindex])")) link.tabIndex = -1;
-}
-
-document.addEventListener("htmx:wsAfterMessage", () => {
-  const newest = document.querySelector("#rows > .batch");
-  if (newest) arrange(newest);
-});
-document.addEventListener("htmx:afterSettle", (event) => arrange(event.target));
-document.addEventListener("focusin", (event) => {
-  if (event.target.id === "stream") (selectedRow() ?? visibleRows()[0])?.focus({ preventScroll: true });
-});
-if (stream()) {
-  stream().tabIndex = 0;
-  arrange(document);
-}

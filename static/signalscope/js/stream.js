@@ -32,6 +32,11 @@ document.addEventListener(
 );
 
 on("to-tail", () => {
+  const newest = document.querySelector("[data-newest]");
+  if (newest) {
+    newest.click();
+    return;
+  }
   const stream = document.getElementById("stream");
   if (stream) stream.scrollTop = 0;
   release();
@@ -68,6 +73,19 @@ on("pane", (button) => {
     other.setAttribute("aria-pressed", String(other.dataset.shows === pane));
   }
 });
+
+/* ---- the moment a reader jumped to ---- */
+
+function goThere() {
+  const here = document.getElementById("here");
+  here?.focus({ preventScroll: true });
+  here?.scrollIntoView({ block: "center" });
+}
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "live") goThere();
+});
+goThere();
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "live" || event.detail.elt?.id === "live") act("pane");

@@ -2,7 +2,10 @@
 // as they were, a copied link, the slider's figure while it moves.
 
 import { on } from "./actions.js";
+import { copied } from "./clipboard.js";
+import "./focus.js";
 import "./inspector.js";
+import "./menu.js";
 import { selectedRow } from "./rows.js";
 
 const FOLDABLE = '.row:not(.row-quiet)[aria-expanded="true"]';
@@ -24,16 +27,6 @@ on("copy-link", async (button) => {
   text.textContent = (await copied(location.href)) ? "Copied" : "Could not copy";
   setTimeout(() => { text.textContent = label; }, COPIED_MS);
 });
-
-/** The clipboard is there on secure pages and on localhost only. */
-async function copied(address) {
-  try {
-    await navigator.clipboard.writeText(address);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 on("fold-all", () => {
   for (const row of [...body().querySelectorAll(FOLDABLE)].reverse()) turn(row);
