@@ -187,7 +187,8 @@ def test_a_hidden_request_is_answered_and_not_recorded(heard: Heard, hidden: str
 
 def test_a_static_file_of_runserver_is_served_and_not_recorded(heard: Heard) -> None:
     environ = RequestFactory().get("/static/signalscope/mark.svg").environ
-    response = StaticFilesHandler(WSGIHandler())(environ, lambda status, headers: None)
+    handler: Any = StaticFilesHandler(WSGIHandler())
+    response = handler(environ, lambda status, headers: None)
     body = b"".join(response)
     response.close()
     assert b"<svg" in body
