@@ -269,6 +269,24 @@ def kind_of(entry: Entry) -> str:
     return str(type(entry).__struct_config__.tag)
 
 
+def has_failed(entry: Entry) -> bool:
+    """Return whether a receiver raised, or an origin ended with an error."""
+    if isinstance(entry, Emission):
+        for call in entry.calls:
+            if call.error is not None or call.outcome == "raised" or _tell_of_error(call.flags):
+                return True
+        return _tell_of_error(entry.flags)
+    if not isinstance(entry, Origin):
+        return False
+    status = entry.status or ""
+    server_error = entry.type == "request" and len(status) == 3 and status.startswith("5")
+    return entry.error is not None or status == "failed" or server_error
+
+
+def _tell_of_error(flags: list[str]) -> bool:
+    return bool(flags) and any(flag.partition(":")[0] == "error" for flag in flags)
+
+
 def encode(entry: Entry) -> bytes:
     """Return the entry as one JSON object without a newline."""
     return _encoder.encode(entry.body if isinstance(entry, Unknown) else entry)

@@ -8,10 +8,12 @@ from .views import (
     emission,
     export,
     graph,
+    history,
     live,
     menu,
     presets,
     receivers,
+    replay,
     session_file,
     sessions,
     trace,
@@ -29,6 +31,7 @@ pages = [
     path("traces/<str:trace>/export/<str:format>/", export.export, name="export"),
     path("emissions/<str:id>/", emission.emission, name="emission"),
     path("emissions/<str:id>/menu/", menu.emission, name="emission_menu"),
+    path("history/", history.history, name="history"),
     path("graph/", graph.graph, name="graph"),
     path("graph/nodes/<str:id>/", graph.node, name="node"),
     path("graph/export/<str:format>/", graph.export, name="graph-export"),
@@ -41,6 +44,8 @@ pages = [
 
 urlpatterns = [
     *pages,
+    # Its socket plays the live journal.
+    path("history/replay/", replay.replay, name="replay"),
     path("sessions/", sessions.sessions, name="sessions"),
     path("sessions/import/", sessions.add, name="import"),
     path("sessions/<str:name>/delete/", sessions.delete, name="delete"),

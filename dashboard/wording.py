@@ -73,6 +73,16 @@ def clock(at: datetime) -> str:
     return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
 
 
+def day_and_time(at: datetime) -> str:
+    """Return the day and the time to the second, in the project's time zone."""
+    return f"{_local(at):%d %b %H:%M:%S}"
+
+
+def field(at: datetime) -> str:
+    """Return a time as the field of a form holds it: in the project's time zone, without naming it."""
+    return _local(at).replace(tzinfo=None).isoformat(timespec="milliseconds")
+
+
 def exact(at: datetime) -> str:
     """Return the moment with its date, its microseconds and its zone, for a hover."""
     local = _local(at)

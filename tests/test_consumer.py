@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from dashboard.routing import websocket_application
 from dashboard.stream import consumers
 from dashboard.stream.consumers import LiveConsumer
 
+from . import livepage
 from .livepage import Page, eventually, traces
 from .samples import NOON
 
@@ -400,3 +402,57 @@ async def test_the_session_decides_and_signing_out_ends_the_stream(
     await sync_to_async(SessionStore(browser.session.session_key).delete)()
     await socket.hear_until("signed out")
     assert await socket.closed() == consumers.LOGGED_OUT
+
+
+@pytest.fixture
+def replay_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that has the place for where its replay is, too."""
+    monkeypatch.setattr(livepage, "IDS_OF_PAGE", livepage.IDS_OF_PAGE | {"replay-state"})
+
+
+@pytest.mark.usefixtures("replay_page")
+async def test_a_replay_plays_the_stretch_and_nothing_else_and_says_when_it_ended(journal: Journal) -> None:
+    journal.append(traces(1, 9))
+    after, upto = journal.read(0, 100)[2].seq, journal.read(0, 100)[20].seq
+    socket = Socket(address=f"/ws/signals/?layout=tree&after={after}&upto={upto}&speed=10")
+    await socket.open()
+    await socket.say(cursor=f"{journal.head().epoch}:{after}")
+    journal.append(traces(10, 3))
+    await socket.hear_until("Ended")
+    assert set(socket.page.traces) <= {str(number) for number in range(1, 8)}
+    assert "7" in socket.page.traces
+    assert "12" not in socket.page.traces
+    assert socket.page.token["data-cursor"].endswith(f":{upto}")
+    await socket.leave()
+
+
+@pytest.mark.usefixtures("replay_page")
+async def test_a_paused_replay_waits_for_its_reader(journal: Journal) -> None:
+    journal.append(traces(1, 3))
+    socket = Socket(address="/ws/signals/?layout=tree&after=0&upto=9&speed=10")
+    await socket.open()
+    await socket.say(cursor=f"{journal.head().epoch}:0", paused="1", speed="0.5")
+    text = await socket.hear_until("replay-state")
+    assert "Ended" not in text
+    assert socket.page.traces == []
+    await socket.say(action="speed", speed="10")
+    await socket.say(action="resume")
+    await socket.hear_until("Ended")
+    assert socket.page.traces == ["3", "2", "1"]
+    await socket.leave()
+
+
+@pytest.mark.usefixtures("replay_page")
+async def test_a_replay_too_many_is_refused_with_the_reason(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.replay._running", threading.BoundedSemaphore(1))
+    journal.append([*traces(1, 1), *traces(10_000, 1)])
+    first, second = (Socket(address="/ws/signals/?layout=tree&after=0&upto=6&speed=1") for _ in range(2))
+    await first.open(None)
+    await first.say(cursor=f"{journal.head().epoch}:0")
+    await first.hear_until("replay-state")
+    await second.open(None)
+    await second.say(cursor=f"{journal.head().epoch}:0")
+    assert await second.closed() == 4429
+    await first.leave()

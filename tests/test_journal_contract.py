@@ -16,8 +16,17 @@ from typing import Any
 import pytest
 
 from dashboard import events
-from dashboard.events import Emission, Entry, Gap, Instance, Unknown
-from dashboard.journal import Cursor, Extent, Journal, JournalError, open_journal, pack
+from dashboard.events import Bypass, Emission, Entry, Gap, Instance, Unknown
+from dashboard.journal import (
+    Cursor,
+    Extent,
+    Journal,
+    JournalError,
+    Narrow,
+    Trait,
+    open_journal,
+    pack,
+)
 
 from .samples import NOON, TRACE, admin_add, boom, call, emission, origin
 
@@ -199,7 +208,113 @@ def test_read_kind_gives_entries_of_one_kind_newest_first(journal: Journal) -> N
     assert journal.read_kind("gap", None, 10) == []
 
 
+NARROWS = {
+    "nothing asked": Narrow(),
+    "kind": Narrow(((Trait("kind", "is", "origin"),),)),
+    "kinds": Narrow(((Trait("kind", "is", "emission"), Trait("kind", "is", "bypass")),)),
+    "failed": Narrow(((Trait("failed", "is", 1),),)),
+    "pk in any case": Narrow(((Trait("pk", "is", "AB-7"),),)),
+    "part of a name": Narrow(
+        ((Trait("signal", "contains", "POST_"),), (Trait("sender", "contains", "P.t"),))
+    ),
+    "either": Narrow(((Trait("failed", "is", 1), Trait("pk", "is", "ab-7")),)),
+    "how long": Narrow(((Trait("duration_us", "least", 5_000),), (Trait("duration_us", "most", 50_000),))),
+    "when": Narrow(((Trait("at_us", "least", pack(emission(ms=20)).at_us),),)),
+    "how a trace begins": Narrow(((Trait("trace", "starts", "B3b3"),),)),
+    "among traces": Narrow(((Trait("trace", "among", frozenset({"c" * 32, "d" * 32})),),)),
+    "text": Narrow(((Trait("body", "contains", "errno 111]"),),)),
+    "signs of patterns": Narrow(((Trait("body", "contains", "100%_\\"),),)),
+}
+
+
+def searched() -> list[Entry]:
+    entries = admin_add()
+    entries += [
+        emission("t", 30, sender="demo_app.Tag", instance=Instance(pk="Ab-7"), trace="c" * 32),
+        emission("p", 31, payload={"part": "100%_\\"}, duration_us=20_000.0),
+        emission("w", 32, payload={"part": "100xy\\"}, instance=None, sender=None),
+        Bypass(id="b", operation="update", sender="demo_app.Post", rows=3, at=NOON, trace="d" * 32),
+        Gap(at=NOON, dropped=7, reason="a reason"),
+    ]
+    return entries
+
+
+@pytest.mark.parametrize("name", [*NARROWS])
+def test_search_finds_exactly_what_is_admitted_in_both_directions(journal: Journal, name: str) -> None:
+    journal.append(searched())
+    narrow = NARROWS[name]
+    admitted = [entry.seq for entry in journal.read(0, 100) if narrow.admits(pack(entry))]
+    assert admitted, "a criterion that admits nothing here would show nothing"
+    assert seqs(journal.search(narrow, 100).entries) == admitted[::-1]
+    assert seqs(journal.search(narrow, 100, newest_first=False).entries) == admitted
+    assert seqs(Journal.search(journal, narrow, 100).entries) == admitted[::-1]
+
+
+def test_search_stays_within_its_bounds_and_says_how_far_it_looked(journal: Journal) -> None:
+    journal.append(many(10))
+    hits = journal.search(Narrow(), 100, before=8, after=3)
+    assert (seqs(hits.entries), hits.reached) == ([7, 6, 5, 4], 4)
+    hits = journal.search(Narrow(), 2, before=8, after=3)
+    assert (seqs(hits.entries), hits.reached) == ([7, 6], 6)
+    hits = journal.search(Narrow(), 2, before=8, after=3, newest_first=False)
+    assert (seqs(hits.entries), hits.reached) == ([4, 5], 5)
+    hits = journal.search(Narrow(), 100, before=8, after=3, newest_first=False)
+    assert (seqs(hits.entries), hits.reached) == ([4, 5, 6, 7], 7)
+
+
+def test_search_looks_through_the_whole_journal_and_no_further_than_it_reaches(journal: Journal) -> None:
+    journal.append(many(5))
+    nowhere = Narrow(((Trait("pk", "is", "no such key"),),))
+    assert journal.search(nowhere, 10) == ([], 1)
+    journal.prune(2)
+    assert journal.search(nowhere, 10) == ([], 1)
+    assert seqs(journal.search(Narrow(), 10).entries) == [5, 4]
+
+
+def test_an_impatient_search_goes_on_where_it_stopped(journal: Journal) -> None:
+    journal.append([*many(1), *many(80_000, instance=Instance(pk="other"))])
+    rare = Narrow(((Trait("body", "contains", '"pk":"42"'),),))
+    found, before, steps = [], None, 0
+    while before != 1:
+        hits = journal.search(rare, 10, before=before, patience_s=0)
+        found += hits.entries
+        before, steps = hits.reached, steps + 1
+    assert seqs(found) == [1]
+    assert steps > 1
+
+
+def test_a_search_is_answered_the_same_after_pruning_in_the_middle_of_nowhere(journal: Journal) -> None:
+    assert journal.search(Narrow(), 10) == ([], 1)
+    assert journal.search(Narrow(), 10, newest_first=False).entries == []
+    journal.append(many(3))
+    journal.prune(0)
+    assert journal.search(Narrow(), 10, after=7).entries == []
+
+
+def test_times_and_span_tell_when_and_where_entries_are(journal: Journal) -> None:
+    assert journal.times() is None
+    assert journal.span(0, 2**62) == (0, 0)
+    journal.append([emission("late", 50), emission("early", 10), emission("between", 30)])
+    noon = pack(emission()).at_us
+    assert journal.times() == (noon + 10_000, noon + 50_000)
+    assert journal.span(noon + 10_000, noon + 50_000) == (2, 3)
+    assert journal.span(noon + 50_000, noon + 50_001) == (1, 1)
+    assert journal.span(noon, noon + 10_000) == (0, 0)
+
+
+def test_counts_tell_emissions_and_failures_between_times(journal: Journal) -> None:
+    journal.append(admin_add())
+    noon = pack(emission()).at_us
+    edges = [noon + 1_000 * ms for ms in (0, 1, 50, 100, 127, 128)]
+    assert journal.counts(edges) == [(1, 0), (2, 0), (1, 0), (0, 0), (1, 1)]
+    assert Journal.counts(journal, edges) == journal.counts(edges)
+    assert journal.counts(edges[:1]) == []
+
+
 def test_packing_tells_what_failed() -> None:
+    assert pack(emission(flags=["error"])).failed == 1
+    assert pack(origin("closed", status="503")).failed == 1
+    assert pack(origin("closed", type="command", status="failed")).failed == 1
     assert pack(emission(calls=[call(), call(outcome="raised", error=boom())])).failed == 1
     assert pack(emission(calls=[call()])).failed == 0
     assert pack(origin("closed", error="ValueError")).failed == 1

@@ -19,17 +19,18 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashboard.events import Emission, Entry, Gap, Unknown
-from dashboard.journal import JournalError
+from dashboard.journal import Cursor, JournalError, Narrow, Trait
 from dashboard.journal.sqlite import SqliteJournal
 from dashboard.journal.sqlite_pool import IDLE_LIMIT
 
-from .samples import emission
+from .samples import emission, origin
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -369,6 +370,27 @@ def test_another_programs_database_is_refused_and_left_alone(journal: SqliteJour
             attempt()
         in_three_parts(caught, path, "belongs to another program", "a file of its own")
     assert path.read_bytes() == before
+
+
+def test_a_journal_of_the_first_layout_is_upgraded_and_keeps_its_entries(
+    journal: SqliteJournal, path: Path
+) -> None:
+    journal.append([emission("kept"), origin("closed", status="500")])
+    epoch = journal.head().epoch
+    journal.close()
+    with closing(sqlite3.connect(path)) as connection:
+        for name in ("entries_pk", "entries_failed", "entries_at"):
+            connection.execute(f"DROP INDEX {name}")
+        connection.execute("CREATE INDEX entries_object ON entries (model, pk) WHERE pk IS NOT NULL")
+        connection.execute("UPDATE entries SET failed = 0")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    again = SqliteJournal(path)
+    assert again.head() == Cursor(epoch, 2)
+    assert [entry.seq for entry in again.read_object("demo_app.Post", "42", None, 10)] == [1]
+    failed = Narrow(((Trait("failed", "is", 1),),))
+    assert [entry.seq for entry in again.search(failed, 10).entries] == [2]
+    again.close()
 
 
 def test_a_journal_of_another_layout_is_refused_and_left_alone(journal: SqliteJournal, path: Path) -> None:

@@ -6,10 +6,23 @@ Comes in: a journal's URL. Goes out: the journal that keeps its entries there.
 from __future__ import annotations
 
 from ..addresses import REMEDY, AddressError, SqliteAddress, parse, shown
-from .base import Cursor, Extent, Journal, JournalError, Packed, pack
+from .base import Bucket, Cursor, Extent, Hits, Journal, JournalError, Packed, pack
+from .narrow import Narrow, Trait
 from .sqlite import SqliteJournal
 
-__all__ = ["Cursor", "Extent", "Journal", "JournalError", "Packed", "open_journal", "pack"]
+__all__ = [
+    "Bucket",
+    "Cursor",
+    "Extent",
+    "Hits",
+    "Journal",
+    "JournalError",
+    "Narrow",
+    "Packed",
+    "Trait",
+    "open_journal",
+    "pack",
+]
 
 
 def open_journal(url: str) -> Journal:

@@ -7,14 +7,19 @@ all of it.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
-from ..events import Emission, Entry, Unknown, decode, encode, kind_of
+from ..events import Emission, Entry, Unknown, decode, encode, has_failed, kind_of
+from .narrow import Narrow
+
+_STEP = 1_000
 
 
 class JournalError(Exception):
@@ -47,11 +52,28 @@ class Extent(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
 
 
+class Hits(NamedTuple):
+    """What a search found, and how far it looked: each entry from ``reached`` on (or up to it) was looked at.
+
+    ``reached`` is the last seq of the way, in the direction of the search.
+    """
+
+    entries: list[Entry]
+    reached: int
+
+
+class Bucket(NamedTuple):
+    """How many emissions a stretch of time holds, and how many of them ``failed``."""
+
+    emissions: int
+    failed: int
+
+
 class Packed(NamedTuple):
     """An entry ready to be stored: its JSON, and beside it what a journal can look entries up by.
 
     ``at_us`` is the time in microseconds since 1970 (UTC). ``model`` and ``pk`` name the object the
-    emission is about. ``failed`` is 1 when a call raised or the origin ended with an error.
+    emission is about. ``failed`` is 1 where ``events.has_failed``.
     """
 
     kind: str
@@ -87,7 +109,7 @@ def pack(entry: Entry) -> Packed:
             about.pk if about else None,
             entry.id,
             entry.duration_us,
-            int(any(call.error is not None for call in entry.calls)),
+            int(has_failed(entry)),
             body,
         )
     return Packed(
@@ -100,7 +122,7 @@ def pack(entry: Entry) -> Packed:
         None,
         getattr(entry, "id", None),
         getattr(entry, "duration_us", 0.0),
-        int(getattr(entry, "error", None) is not None),
+        int(has_failed(entry)),
         body,
     )
 
@@ -175,6 +197,75 @@ class Journal(ABC):
     @abstractmethod
     def find_emission(self, id: str) -> Emission | None:
         """Return the emission with this id, or ``None`` when it is not (or no longer) held."""
+
+    # --- the whole journal: slow but right here; a journal that keeps indexes does better -----------
+
+    def search(
+        self,
+        narrow: Narrow,
+        limit: int,
+        *,
+        before: int | None = None,
+        after: int = 0,
+        newest_first: bool = True,
+        patience_s: float = 1.0,
+    ) -> Hits:
+        """Return at most ``limit`` entries with ``after < seq < before`` that ``narrow`` admits.
+
+        Ends early once ``patience_s`` seconds have passed, at least one step on: the caller goes on from
+        ``reached``. It is ``after + 1`` (or ``before - 1``, oldest first) when the whole way was gone.
+        """
+        before = self.head().seq + 1 if before is None else before
+        deadline = time.monotonic() + patience_s
+        found: list[Entry] = []
+        at = before if newest_first else after
+        while True:
+            read = self.read_back(at, _STEP) if newest_first else self.read(at, _STEP)
+            chunk = [entry for entry in read if after < entry.seq < before]
+            for entry in chunk:
+                if narrow.admits(pack(entry)):
+                    found.append(entry)
+                    if len(found) == limit:
+                        return Hits(found, entry.seq)
+            if len(chunk) < _STEP:
+                return Hits(found, after + 1 if newest_first else before - 1)
+            at = chunk[-1].seq
+            if time.monotonic() >= deadline:
+                return Hits(found, at)
+
+    def times(self) -> tuple[int, int] | None:
+        """Return the earliest and the latest ``at_us`` held, ``None`` when nothing is."""
+        times = [at for _, at, _ in self._times()]
+        return (min(times), max(times)) if times else None
+
+    def span(self, since_us: int, until_us: int) -> tuple[int, int]:
+        """Return the lowest and the highest seq of what happened in ``[since_us, until_us)``; zeros if none.
+
+        Entries of another time may stand between them: what is journalled at its end began earlier.
+        """
+        seqs = [seq for seq, at, _ in self._times() if since_us <= at < until_us]
+        return (min(seqs), max(seqs)) if seqs else (0, 0)
+
+    def counts(self, edges: Sequence[int]) -> list[Bucket]:
+        """Return the emissions between each two neighbours of ``edges``, ascending times in microseconds."""
+        counted = [[0, 0] for _ in edges[1:]]
+        for _, at, failed in self._times():
+            place = bisect_right(edges, at) - 1
+            if failed is not None and 0 <= place < len(counted):
+                counted[place][0] += 1
+                counted[place][1] += failed
+        return [Bucket(*pair) for pair in counted]
+
+    def _times(self) -> Iterator[tuple[int, int, int | None]]:
+        """Yield seq, time, and of emissions whether they failed, of everything held."""
+        after = 0
+        while entries := self.read(after, _STEP):
+            for entry in entries:
+                at_us = round(entry.at.timestamp() * 1e6)
+                yield entry.seq, at_us, int(has_failed(entry)) if isinstance(entry, Emission) else None
+            after = entries[-1].seq
+
+    # --- following, keeping, ending -----------------------------------------------------------------
 
     @abstractmethod
     def changed(self, wait_s: float = 0.0) -> bool:

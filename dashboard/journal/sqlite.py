@@ -19,28 +19,40 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import msgspec
 
 from ..events import Emission, Entry, Gap, Process
-from .base import Cursor, Extent, Journal, JournalError, Packed, pack, unpack
+from .base import Bucket, Cursor, Extent, Hits, Journal, JournalError, Packed, pack, unpack
+from .narrow import Narrow
 from .sqlite_file import DamagedError, Layout, SqliteFile
 from .sqlite_pool import SqlitePool
+from .sqlite_search import Stretch, go, is_pointed, stretches, where
 
 _BUSY_S = 1.0
 _REPLACED_LIMIT = 10
 _SEPARATOR = b"\x1e"  # cannot stand in JSON text: https://www.rfc-editor.org/rfc/rfc7464
 
+_FOR_SEARCH = (
+    "CREATE INDEX entries_pk ON entries (pk COLLATE NOCASE) WHERE pk IS NOT NULL",
+    "CREATE INDEX entries_failed ON entries (failed) WHERE failed = 1",
+    # All that the histogram and a range of time ask for, so that neither touches the table.
+    "CREATE INDEX entries_at ON entries (at, kind, failed)",
+)
+
 LAYOUT = Layout(
     application_id=0x53_43_4F_50,  # "SCOP"
-    version=1,
+    version=2,
     statements=(
         # Layout history
         # 1: first layout. `at` is in microseconds, `model` and `pk` name the object an emission is about,
         #    `failed` is 1 when a call raised or an origin ended with an error, `body` is the whole entry.
         #    `meta` holds the epoch: random, made once, so another file is another life of the journal.
+        # 2: for the search of the whole journal: entries_pk instead of an index of model and pk (with any
+        #    case of letters, as the filter language compares), entries_failed, entries_at. `failed` is 1
+        #    for answers from 500 on too. Version 1 is brought here by `upgrades`.
         """CREATE TABLE entries (
             seq INTEGER PRIMARY KEY AUTOINCREMENT,
             kind TEXT NOT NULL,
@@ -58,11 +70,20 @@ LAYOUT = Layout(
         # Not partial: it is also what count(*) reads.
         "CREATE INDEX entries_trace ON entries (trace)",
         "CREATE INDEX entries_id ON entries (id) WHERE id IS NOT NULL",
-        "CREATE INDEX entries_object ON entries (model, pk) WHERE pk IS NOT NULL",
         "CREATE INDEX entries_kind ON entries (kind) WHERE kind <> 'emission'",
+        *_FOR_SEARCH,
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
         "INSERT INTO meta VALUES ('epoch', lower(hex(randomblob(8))))",
     ),
+    upgrades={
+        1: (
+            "DROP INDEX entries_object",
+            *_FOR_SEARCH,
+            """UPDATE entries SET failed = 1 WHERE kind = 'origin' AND kind <> 'emission' AND failed = 0
+               AND (body LIKE '%"status":"failed"%'
+                    OR body LIKE '%"type":"request"%' AND body LIKE '%"status":"5__"%')""",
+        ),
+    },
 )
 
 _COLUMNS = Packed._fields[:-1]
@@ -89,6 +110,11 @@ DELETE FROM entries WHERE seq IN (
 # As one SELECT of three aggregates this would read the whole table.
 _SPAN = "SELECT (SELECT min(seq) FROM entries), (SELECT max(seq) FROM entries)"
 _COUNT = "SELECT count(*) FROM entries"
+_TIMES = "SELECT (SELECT min(at) FROM entries), (SELECT max(at) FROM entries)"
+_SPAN_OF_TIME = "SELECT min(seq), max(seq) FROM entries WHERE at >= ? AND at < ?"
+_COUNT_OF_TIME = """
+SELECT count(*), coalesce(sum(failed), 0) FROM entries WHERE at >= ? AND at < ? AND kind = 'emission'
+"""
 _END = 2**63 - 1
 
 
@@ -180,8 +206,9 @@ class SqliteJournal(Journal):
 
     def read_object(self, model: str, pk: str, before: int | None, limit: int) -> list[Entry]:
         """Return at most ``limit`` emissions about one object with ``seq < before``, newest first."""
-        arguments = (model, pk, _END if before is None else before)
-        return self._read("model = ? AND pk = ? AND seq < ?", arguments, limit, newest_first=True)
+        arguments = (pk, pk, model, _END if before is None else before)
+        where = "pk = ? COLLATE NOCASE AND pk = ? AND model = ? AND seq < ?"
+        return self._read(where, arguments, limit, newest_first=True)
 
     def read_kind(self, kind: str, before: int | None, limit: int) -> list[Entry]:
         """Return at most ``limit`` entries of a kind with ``seq < before``, newest first."""
@@ -215,6 +242,57 @@ class SqliteJournal(Journal):
             # No number: the rest of a body that got a separator by damage. Its first half is unreadable.
             if seq.isdigit():
                 yield int(seq), body
+
+    def search(
+        self,
+        narrow: Narrow,
+        limit: int,
+        *,
+        before: int | None = None,
+        after: int = 0,
+        newest_first: bool = True,
+        patience_s: float = 1.0,
+    ) -> Hits:
+        """Return what ``Journal.search`` does: SQLite checks the traits, without the GIL."""
+        condition, arguments = where(narrow)
+        oldest, newest = self._span()
+        above = newest + 1 if before is None else before
+        lowest, highest = max(after + 1, oldest), min(above - 1, newest)
+        end = after + 1 if newest_first else above - 1
+        if lowest > highest:
+            return Hits([], end)
+
+        def read(stretch: Stretch, limit: int) -> list[Entry]:
+            return self._read(
+                f"seq BETWEEN ? AND ?{condition}", (*stretch, *arguments), limit, newest_first=newest_first
+            )
+
+        way = stretches(lowest - 1, highest + 1, newest_first=newest_first, whole=is_pointed(narrow))
+        hits = go(read, way, limit, newest_first=newest_first, patience_s=patience_s)
+        is_done = len(hits.entries) < limit and hits.reached == (lowest if newest_first else highest)
+        return Hits(hits.entries, end) if is_done else hits
+
+    def times(self) -> tuple[int, int] | None:
+        """Return the earliest and the latest ``at_us`` held, from the index."""
+        with self._pool.lend("read") as connection:
+            earliest, latest = connection.execute(_TIMES).fetchone()
+        return None if earliest is None else (earliest, latest)
+
+    def span(self, since_us: int, until_us: int) -> tuple[int, int]:
+        """Return what ``Journal.span`` does: about 0.1 s for a million entries."""
+        with self._pool.lend("read") as connection:
+            lowest, highest = connection.execute(_SPAN_OF_TIME, (since_us, until_us)).fetchone()
+        return lowest or 0, highest or 0
+
+    def counts(self, edges: Sequence[int]) -> list[Bucket]:
+        """Return what ``Journal.counts`` does: about 0.1 s for a million entries."""
+        with self._pool.lend("read") as connection:
+            return [Bucket(*connection.execute(_COUNT_OF_TIME, pair).fetchone()) for pair in pairwise(edges)]
+
+    def _span(self) -> tuple[int, int]:
+        with self._pool.lend("read") as connection:
+            oldest, newest = connection.execute(_SPAN).fetchone()
+        return oldest or 1, newest or 0
 
     def changed(self, wait_s: float = 0.0) -> bool:
         """Return whether anything may have been stored since this method was last called, at once.

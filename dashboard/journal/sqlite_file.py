@@ -11,10 +11,11 @@ import os
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -56,11 +57,15 @@ class DamagedError(JournalError):
 
 
 class Layout(NamedTuple):
-    """What makes an empty file a journal: the statements, and how to know such a file again."""
+    """What makes an empty file a journal: the statements, and how to know such a file again.
+
+    ``upgrades`` hold for an older version what makes the next one of it.
+    """
 
     application_id: int
     version: int
     statements: Sequence[str]
+    upgrades: Mapping[int, Sequence[str]] = MappingProxyType({})
 
 
 class Connection(sqlite3.Connection):
@@ -167,7 +172,10 @@ class SqliteFile:
         return connection
 
     def _is_ours(self, connection: Connection) -> bool:
-        """Return whether the file is a journal already; false for an empty one, an error for others."""
+        """Return whether the file is a journal of this layout already.
+
+        False for an empty file and for an older layout that can be upgraded, an error for others.
+        """
         # Asked first: a journal gets its tables and its ids in one transaction, perhaps just now.
         if _pragma(connection, "schema_version") == 0:
             return False
@@ -175,6 +183,8 @@ class SqliteFile:
         version = _pragma(connection, "user_version")
         if application_id == self._layout.application_id and version == self._layout.version:
             return True
+        if application_id == self._layout.application_id and version in self._layout.upgrades:
+            return False
         if application_id == self._layout.application_id:
             raise JournalError(
                 f"Another version of Signalscope wrote the journal: {self.path} has layout {version}, "
@@ -200,13 +210,20 @@ class SqliteFile:
                     return
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
-                for statement in self._layout.statements:
+                for statement in self._steps(connection):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {self._layout.application_id}")
                 connection.execute(f"PRAGMA user_version = {self._layout.version}")
                 connection.execute("COMMIT")
             finally:
                 connection.close()
+
+    def _steps(self, connection: Connection) -> Sequence[str]:
+        """Return what makes the file a journal of this layout. Asked within the transaction."""
+        if _pragma(connection, "schema_version") == 0:
+            return self._layout.statements
+        versions = range(_pragma(connection, "user_version"), self._layout.version)
+        return [statement for version in versions for statement in self._layout.upgrades[version]]
 
     @contextmanager
     def _folder_locked(self) -> Iterator[None]:

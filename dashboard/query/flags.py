@@ -6,7 +6,7 @@ of what is known of its trace.
 
 from __future__ import annotations
 
-from ..events import Bypass, Emission, Origin, Outcome
+from ..events import Bypass, Emission, Outcome, has_failed
 from .background import Background, Predicate, is_rollback
 from .texts import Watched
 
@@ -20,7 +20,7 @@ def asks_for(flag: str, slow_us: float) -> Predicate:
         return _slow(slow_us)
     if flag == ROLLED_BACK:
         return _rolled_back
-    shown = {"error": _error, "async": _async, "mutated": _mutated, "bypass": _bypass}.get(flag)
+    shown = {"error": has_failed, "async": _async, "mutated": _mutated, "bypass": _bypass}.get(flag)
 
     def predicate(entry: Watched, background: Background) -> bool:
         return _is_flagged(entry, flag) or (shown is not None and shown(entry))
@@ -50,19 +50,6 @@ def _slow(limit_us: float) -> Predicate:
         return any(call.duration_us >= limit_us for call in entry.calls)
 
     return predicate
-
-
-def _error(entry: Watched) -> bool:
-    if isinstance(entry, Emission):
-        return any(call.outcome == "raised" or call.error is not None for call in entry.calls)
-    if not isinstance(entry, Origin):
-        return False
-    return entry.error is not None or entry.status == "failed" or _server_error(entry)
-
-
-def _server_error(origin: Origin) -> bool:
-    status = origin.status or ""
-    return origin.type == "request" and len(status) == 3 and status.startswith("5")
 
 
 def _async(entry: Watched) -> bool:

@@ -49,6 +49,13 @@ class Selection:
         """Whether ``lets_in`` must be told what is known of the trace."""
         return self.query.needs_origin or self.query.needs_outcomes
 
+    def kinds(self, *, flat: bool) -> tuple[str, ...]:
+        """Return which kinds of entries ``lets_in`` can be true of, as rows of their own when ``flat``."""
+        sent = ("emission", "bypass")
+        if flat:
+            return sent
+        return sent + ("origin",) * self._of_origins + ("outcome",) * self._of_outcomes
+
     def lets_in(self, entry: Entry, background: Background = NOTHING_KNOWN) -> bool:
         """Return whether the entry brings its trace on the page, and, if it was sent, itself."""
         if is_sent(entry):

@@ -115,7 +115,7 @@ def _one_of(condition: Condition, known: tuple[str, ...], what: str) -> str:
 
 
 def _took(condition: Condition, context: Context) -> Predicate:
-    holds = _compared(condition, _duration_us, ">=")
+    holds = _compared(condition, duration_us, ">=")
 
     def predicate(entry: Watched, background: Background) -> bool:
         if isinstance(entry, Origin) and entry.state == "opened":
@@ -151,7 +151,8 @@ def _compared(
     return lambda number: compare(number, limit)
 
 
-def _duration_us(text: str) -> float:
+def duration_us(text: str) -> float:
+    """Return the microseconds that an end of ``took:`` says; raise ``ValueError`` when it says none."""
     found = _TOOK.fullmatch(text.casefold())
     if found is None:
         raise ValueError(
@@ -170,7 +171,7 @@ def _count(text: str) -> int:
 
 
 def _since(condition: Condition, context: Context) -> Predicate:
-    earliest = _moment(condition.value, context.now)
+    earliest = moment_of(condition.value, context.now)
 
     def predicate(entry: Watched, background: Background) -> bool:
         return entry.at >= earliest
@@ -178,7 +179,8 @@ def _since(condition: Condition, context: Context) -> Predicate:
     return predicate
 
 
-def _moment(value: str, now: datetime) -> datetime:
+def moment_of(value: str, now: datetime) -> datetime:
+    """Return the time that ``since:`` says; raise ``ValueError`` when it says none."""
     ago = _AGO.fullmatch(value)
     if ago is not None:
         try:

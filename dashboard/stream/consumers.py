@@ -20,16 +20,19 @@ from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.shortcuts import resolve_url
+from msgspec import structs
 
 from .. import access, conf, pipeline
 from ..causality import suppressed
 from ..journal.base import Cursor, Journal, JournalError
 from ..query import QuerySyntaxError, parse
+from ..replay import TooManyError
 from . import notices, readouts
 from .following import Following
 from .fragments import FLAT, NONE, TREE
 from .frames import Client
 from .hello import act_of, hello_of
+from .replaying import Replaying
 
 logger = logging.getLogger("signalscope")
 
@@ -41,7 +44,7 @@ LINGER_S = 5.0
 MAX_UNANSWERED = 20
 """So many frames may be on their way before the page has to confirm one."""
 
-MALFORMED, LOGGED_OUT, FORBIDDEN, SILENT = 4400, 4401, 4403, 4408
+MALFORMED, LOGGED_OUT, FORBIDDEN, SILENT, TOO_MANY = 4400, 4401, 4403, 4408, 4429
 FAILED = 1011
 
 _followings: WeakKeyDictionary[asyncio.AbstractEventLoop, Following] = WeakKeyDictionary()
@@ -89,6 +92,7 @@ class LiveConsumer(AsyncConsumer):
 
     def __init__(self) -> None:
         self._following: Following | None = None
+        self._replaying: Replaying | None = None
         self._client: Client | None = None
         self._streaming: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -155,7 +159,8 @@ class LiveConsumer(AsyncConsumer):
         elif act.name in ("hide", "show"):
             self._hide(hidden=act.name == "hide")
         else:
-            self._client.act(act)
+            if self._replaying is None or not self._replaying.act(act):
+                self._client.act(act)
             await self._send_frame(self._client)
         self._stirred.set()
 
@@ -182,20 +187,32 @@ class LiveConsumer(AsyncConsumer):
             # Rows that nobody asked for would be worse than none; the numbers go on.
             await self._send(notices.filter_error(text, error))
             layout = NONE
+        self._replaying = Replaying.of(asked)
         try:
-            source = following()
+            if self._replaying is not None:
+                source = await self._replaying.begin(hello)
+                hello = structs.replace(hello, paused=False)
+            else:
+                source = following()
         except JournalError as error:
             await self._send(notices.journal_error(str(error)))
             await self._close(FAILED)
             return
         self._client = Client(source, query, layout if layout in (FLAT, NONE) else TREE, hello)
         self._following = source
-        self._attach()
+        try:
+            self._attach()
+        except TooManyError as error:
+            await self._farewell(TOO_MANY, "This replay cannot begin.", str(error), "", "Reload")
+            return
         self._streaming = asyncio.create_task(self._stream(self._client, source))
 
     def _hide(self, *, hidden: bool) -> None:
         """Follow nothing while nobody looks: without a tab that looks, the journal is not read."""
         self._hidden = hidden
+        if self._replaying is not None:
+            # It is this page's own, reads nothing once it has ended, and should not begin again.
+            return
         if self._leaving is not None:
             self._leaving.cancel()
             self._leaving = None

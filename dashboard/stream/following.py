@@ -16,6 +16,7 @@ from ..causality import suppressed
 from ..events import Entry, Origin
 from ..journal.base import Cursor, JournalError
 from ..query import Query
+from ..replay import Player
 from ..statistics import Pulses
 from ..tail import Slice, Tail
 from ..traces.summaries import TraceSummary
@@ -54,18 +55,19 @@ class Following:
 
     def __init__(
         self,
-        tail: Tail,
+        tail: Tail | Player,
         read_trace: ReadTrace,
         vitals: Vitals = lambda head: {},
         slow_ms: float = 50.0,
         *,
         measure: Measure = dict,
         beat_s: float = BEAT_S,
+        replayed: bool = False,
     ) -> None:
         """Follow ``tail``; ``read_trace`` reads a whole trace from the journal and may block.
 
         ``vitals`` makes the shared markup for a head, at most every ``VITALS_S``; ``measure`` makes
-        more of it every ``MEASURE_S``, and may block.
+        more of it every ``MEASURE_S``, and may block. ``replayed`` is true where ``tail`` is a ``Player``.
         """
         self.tail = tail
         self.slow_ms = slow_ms
@@ -75,6 +77,7 @@ class Following:
         self.vitals: Mapping[str, str] = {}
         self.error: str | None = None
         self._read_trace = read_trace
+        self._replayed = replayed
         self._vitals_of = vitals
         self._measure = measure
         self._measured: Mapping[str, str] = {}
@@ -90,6 +93,10 @@ class Following:
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
         self._pulses = Pulses(paths=PULSES)
+        if replayed:
+            # A tail begins with what is there; a replay with nothing, and all that it plays counts.
+            self.head = tail.head
+            self._seen = self.head.seq
         self._traces: OrderedDict[str, TraceSummary] = OrderedDict()
         self._partial: set[str] = set()
         self._digests: OrderedDict[tuple[str, int, int], Digest] = OrderedDict()
@@ -213,7 +220,7 @@ class Following:
     def _summary_of(self, entry: Entry) -> TraceSummary:
         summary = self._traces.get(entry.trace)
         if summary is None:
-            summary = self._traces[entry.trace] = TraceSummary(entry.trace, self.slow_ms)
+            summary = self._traces[entry.trace] = self._new_summary(entry.trace)
             if not (isinstance(entry, Origin) and entry.state == "opened"):
                 # Met in the middle: what came before is read from the journal if anybody wants to see it.
                 self._partial.add(entry.trace)
@@ -221,6 +228,9 @@ class Following:
         else:
             self._traces.move_to_end(entry.trace)
         return summary
+
+    def _new_summary(self, trace: str) -> TraceSummary:
+        return TraceSummary(trace, self.slow_ms, replayed=self._replayed)
 
     def _forget_oldest(self) -> None:
         while len(self._traces) > KEPT_TRACES:
@@ -307,7 +317,7 @@ class Following:
         # Under the lock: a beat in between would add entries to summaries that are then replaced.
         async with self._lock:
             for trace, entries in await asyncio.to_thread(self._read, traces):
-                summary = TraceSummary(trace, self.slow_ms)
+                summary = self._new_summary(trace)
                 for entry in entries:
                     summary.add(entry)
                 summary.more = len(entries) >= TRACE_LIMIT

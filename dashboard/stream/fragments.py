@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,6 +33,8 @@ SOCKET = "ws/signals/"
 
 WINDOW = 300
 STEP_ON = 2_000
+AROUND = timedelta(seconds=10)
+"""So much time before and after a gap is shown with it."""
 
 _NOTHING = mark_safe("")
 
@@ -224,6 +226,19 @@ def around_url(upto: int, layout: str, query: str, here: str) -> str:
     return _live(_look(layout, query) | {"upto": upto, "here": here}) + "#here"
 
 
+def history_url(**parameters: Any) -> str:
+    """Return the address of the history with these parameters; empty ones are left out."""
+    given = {name: value for name, value in parameters.items() if value}
+    address = reverse("signalscope:history")
+    return f"{address}?{urlencode(given)}" if given else address
+
+
+def replay_url(after: int, upto: int, layout: str, query: str, **parameters: Any) -> str:
+    """Return the address of the page that plays the stretch ``(after, upto]`` of the journal again."""
+    asked = _look(layout, query) | {"after": after, "upto": upto} | parameters
+    return f"{reverse('signalscope:replay')}?{urlencode(asked)}"
+
+
 def live_url(layout: str, query: str) -> str:
     """Return the address of the live page with this look."""
     return _live(_look(layout, query))
@@ -237,6 +252,12 @@ def edit_url(layout: str, query: str, term: str) -> str:
 def socket_url(layout: str, query: str) -> str:
     """Return the websocket's address for a page with this look."""
     return f"/{SOCKET}?{urlencode({'q': query, 'layout': layout})}"
+
+
+def replay_socket_url(after: int, upto: int, speed: str, layout: str, query: str) -> str:
+    """Return the websocket's address for a page that plays this stretch."""
+    asked = {"q": query, "layout": layout, "after": after, "upto": upto, "speed": speed}
+    return f"/{SOCKET}?{urlencode(asked)}"
 
 
 def _look(layout: str, query: str) -> dict[str, Any]:
@@ -254,12 +275,20 @@ def gap(entry: Gap) -> SafeString:
     where = f" in pid {entry.process.pid} on {entry.process.host}" if entry.process else ""
     return format_html(
         '<div class="row row-gap is-lost" role="row" aria-level="1" tabindex="-1" data-key="gap.{}">'
-        '<span class="label" role="gridcell">gap</span> <span role="gridcell">{} dropped{}: {}</span></div>',
+        '<span class="label" role="gridcell">gap</span> <span role="gridcell">{} dropped{}: {}</span> '
+        '<a class="link" role="gridcell" href="{}">look around it</a></div>',
         entry.seq,
         wording.many(entry.dropped, "emission"),
         where,
         entry.reason,
+        _around(entry),
     )
+
+
+def _around(entry: Gap) -> str:
+    """Return the address of the history from a little before the gap to a little after it."""
+    ends = {"from": entry.at - AROUND, "to": (entry.until or entry.at) + AROUND}
+    return history_url(**{name: wording.field(at) for name, at in ends.items()})
 
 
 def oob(markup: str, how: str) -> SafeString:

@@ -19,9 +19,12 @@ MAX_BATCHES = 200
 MAX_ROWS = 1_000
 MAX_KEPT = 30
 
-ACTS = frozenset({"pause", "resume", "hold", "release", "clear", "keep", "opened", "ack", "hide", "show"})
+ACTS = frozenset(
+    {"pause", "resume", "hold", "release", "clear", "keep", "opened", "ack", "hide", "show", "speed"}
+)
 
 _ID = re.compile(r"[\w.\-]{1,64}")
+_SPEED = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2})?")
 _BATCH = re.compile(r"b[\w\-]{1,40}")
 
 
@@ -34,19 +37,21 @@ class Hello(msgspec.Struct, frozen=True):
     kept: set[str] = set()
     paused: bool = False
     held: bool = False
+    speed: float = 0.0
 
 
 class Act(msgspec.Struct, frozen=True):
     """What the reader did: one of ``ACTS``.
 
     ``keep`` comes with row ids, ``ack`` with a frame's number, ``opened`` with the batch in which a row
-    "+N more" was opened and the traces that now stand there.
+    "+N more" was opened and the traces that now stand there. ``speed`` is a replay's.
     """
 
     name: str
     ids: set[str] = set()
     frame: int = 0
     shown: Sequence[tuple[str, list[str]]] = ()
+    speed: float = 0.0
 
 
 def read(text: str | None) -> dict[str, Any] | None:
@@ -79,6 +84,7 @@ def hello_of(text: str | None) -> Hello | None:
         _ids(_text(message, "kept")),
         _text(message, "paused") == "1",
         _text(message, "held") == "1",
+        _speed(message),
     )
 
 
@@ -90,12 +96,18 @@ def act_of(text: str | None) -> Act | None:
         return None
     frame = message.get("frame")
     shown = _batches(_text(message, "shown")) or ()
-    return Act(name, _ids(_text(message, "ids")), frame if isinstance(frame, int) else 0, shown)
+    number = frame if isinstance(frame, int) else 0
+    return Act(name, _ids(_text(message, "ids")), number, shown, _speed(message))
 
 
 def _text(message: dict[str, Any] | None, key: str) -> str:
     value = (message or {}).get(key)
     return value if isinstance(value, str) else ""
+
+
+def _speed(message: dict[str, Any]) -> float:
+    value = _text(message, "speed")
+    return float(value) if _SPEED.fullmatch(value) else 0.0
 
 
 def _batches(text: str) -> list[tuple[str, list[str]]] | None:

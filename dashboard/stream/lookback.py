@@ -1,7 +1,7 @@
 """What the journal already holds for a page that opens: read back from its end until it is enough.
 
 Comes in: a journal, a query, where to begin. Goes out: ``Found``: the newest traces or emissions
-that match, and how far the look went. Bounded by rows and by entries looked at.
+that match, and how far the look went. Bounded by rows, by entries looked at, and by time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ..query import Background, Query, background_of
 from ..query.background import is_rollback
 from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
 from ..traces.summaries import TraceSummary
+from .sieve import Sieve
 
 CHUNK = 500
 TRACES = 40
@@ -31,7 +32,8 @@ BACKGROUND_LIMIT = 1_000
 class Found(msgspec.Struct, eq=False):
     """What a look back found, newest first.
 
-    ``reached`` is the lowest seq that was looked at; ``more`` says that the journal goes on below.
+    ``reached`` is the lowest seq that was looked at, ``entries`` how many were; ``looked`` of them are
+    emissions, as far as they were read one by one. ``more`` says that the journal goes on below.
     ``origins`` are those of the traces that ``sent`` belongs to.
     """
 
@@ -59,6 +61,14 @@ class _Look:
         self._known: dict[str, Background] = {}
         self._ends: dict[str, Origin] = {}
 
+    @classmethod
+    def through(cls, sieve: Sieve, query: Query, limit: int | None, start: int) -> _Look:
+        """Return a look at what a sieve lets through, from a seq on."""
+        rows = limit or (EMISSIONS if sieve.flat else TRACES)
+        look = cls(query, flat=sieve.flat, limit=rows, from_end=False)
+        look.found.reached = start
+        return look
+
     @property
     def enough(self) -> bool:
         shown = len(self.found.sent) if self._flat else len(self.traces)
@@ -76,6 +86,20 @@ class _Look:
                 self.found.gaps.append(entry)
             else:
                 self._look_at(entry, journal)
+
+    def sift(self, sieve: Sieve, journal: Journal, after: int, before: int, *, newest_first: bool) -> None:
+        """Look at what a sieve lets through, until there are enough rows or its patience ends."""
+        entries, top = self.found.entries, before
+        for hits in sieve.chunks(after, before, newest_first=newest_first):
+            if self._selection.needs_background:
+                self._known = sieve.backgrounds(hits.entries) | self._known
+            self.take(hits.entries, journal)
+            if not self.enough:
+                self.found.reached = hits.reached
+            self.found.entries = entries + abs(top - self.found.reached)
+            if self.enough:
+                break
+        self.found.more = self.found.reached > after + 1
 
     def lets_in(self, entry: Entry) -> bool:
         """Return whether the entry alone brings its trace into the tree."""
@@ -140,10 +164,12 @@ def look_back(
     shown_to: int = 0,
     limit: int | None = None,
     slow_ms: float = 50.0,
+    sieve: Sieve | None = None,
 ) -> Found:
     """Return the newest matches with ``after < seq < before``. May raise ``JournalError``.
 
-    In the flat layout ``limit`` counts emissions, otherwise traces. A trace is summarised whole.
+    In the flat layout ``limit`` counts emissions, otherwise traces. A trace is summarised whole. Looks
+    at ``MAX_LOOKED`` entries one by one, then with ``sieve`` at the others that it lets through.
     Left out are traces that the reader has already: those with a match up to ``after``, or between
     ``before`` and ``shown_to``.
     """
@@ -159,9 +185,38 @@ def look_back(
         before = chunk[-1].seq
     else:
         found.more = found.more or found.reached > after + 1
+        if sieve is not None and not look.enough and found.more:
+            look.sift(sieve, journal, after, found.reached, newest_first=True)
     found.origins = look.origins_of_sent(journal)
     found.traces = _summaries(journal, look, slow_ms, _had(look, after, top, shown_to))
     return found
+
+
+def search(
+    journal: Journal,
+    query: Query,
+    sieve: Sieve,
+    *,
+    before: int,
+    after: int = 0,
+    shown_to: int = 0,
+    limit: int | None = None,
+    slow_ms: float = 50.0,
+) -> Found:
+    """Return what ``look_back`` does, of what the sieve lets through alone, and the gaps on the way."""
+    look = _Look.through(sieve, query, limit, before)
+    look.sift(sieve, journal, after, before, newest_first=True)
+    look.found.gaps = sieve.gaps(max(look.found.reached - 1, after), before)
+    look.found.origins = look.origins_of_sent(journal)
+    look.found.traces = _summaries(journal, look, slow_ms, _had(look, after, before, shown_to))
+    return look.found
+
+
+def page_above(journal: Journal, query: Query, sieve: Sieve, after: int, before: int) -> int:
+    """Return where a page ends that begins above ``after``: beneath it are as many rows as a page has."""
+    look = _Look.through(sieve, query, None, after)
+    look.sift(sieve, journal, after, before, newest_first=False)
+    return min(look.found.reached + 1, before)
 
 
 def _had(look: _Look, after: int, before: int | None, shown_to: int) -> Callable[[Entry], bool]:

@@ -51,15 +51,20 @@ class TraceSummary:
         "opened",
         "process",
         "queries",
+        "replayed",
         "rollbacks",
         "skipped",
         "trace",
         "unsignalled",
     )
 
-    def __init__(self, trace: str, slow_ms: float = 50.0) -> None:
-        """Begin with nothing; ``slow_ms`` is the limit from which a call or an emission is slow."""
+    def __init__(self, trace: str, slow_ms: float = 50.0, *, replayed: bool = False) -> None:
+        """Begin with nothing; ``slow_ms`` is the limit from which a call or an emission is slow.
+
+        A ``replayed`` trace runs until its end was played, whatever became of its process since.
+        """
         self.trace = trace
+        self.replayed = replayed
         self.opened: Origin | None = None
         self.closed: Origin | None = None
         self.process: Process | None = None
@@ -180,6 +185,8 @@ class TraceSummary:
             return "closed"
         if self.more or not self.opened or self.opened.type not in _ENDS:
             return "loose"
+        if self.replayed:
+            return "open"
         return "unfinished" if has_ended(self.opened.process, self.opened.at) else "open"
 
     @property

@@ -73,7 +73,8 @@ def _page(request: HttpRequest, look: Look) -> HttpResponse:
 def _panel(request: HttpRequest, look: Look) -> HttpResponse:
     scene = scene_of(look)
     filter_in_force = _of_page_around(request, "q")
-    scene = scene._replace(look=look._replace(node=_link_to_stream(scene.graph, filter_in_force)))
+    node = _link_to_stream(scene.graph, filter_in_force, look.stretch)
+    scene = scene._replace(look=look._replace(node=node))
     context = _sheet_context(scene) | _drawing(scene, listed=False)
     is_refresh = request.headers.get("HX-Target") == "graph-view"
     template = "signalscope/graph_view.html" if is_refresh else "signalscope/graph_panel.html"
@@ -96,7 +97,7 @@ def _sheet_context(scene: Scene) -> dict[str, Any]:
         "sheet": sheet,
         "slow_ms": f"{conf.get().SLOW_MS:g}",
         "close": scene.look._replace(node="").address(),
-        "full": scene.look._replace(panel=False).address(),
+        "full": scene.look._replace(panel=False, stretch=None).address(),
         "focus": scene.look._replace(focus=True).address(),
         "exports": _exports(scene.look._replace(focus=True)),
     }
@@ -128,7 +129,7 @@ def _drawing(scene: Scene, *, listed: bool) -> dict[str, Any]:
         "choices": _choices(look),
         "counts": (nodes, edges, idle),
         "stretch": scene.stretch,
-        "refresh": "" if look.until else look.refresh(drawn.levels),
+        "refresh": "" if look.until or look.stretch else look.refresh(drawn.levels),
         # An address says whole seconds, and what is seen now should stay.
         "hold": look._replace(until=datetime.now(UTC) + timedelta(seconds=1)).address(),
         "now": look._replace(until=None).address(),
@@ -161,13 +162,16 @@ def _linked(scene: Scene) -> Scene:
     return scene
 
 
-def _link_to_stream(whole: Graph, filter_in_force: str) -> str:
-    """Let each node filter the stream, or show all of it again; return the node that is filtered to."""
+def _link_to_stream(whole: Graph, filter_in_force: str, stretch: tuple[int, int] | None) -> str:
+    """Let each node filter the stream, or show all of it again; return the node that is filtered to.
+
+    ``stretch`` is what the stream replays, ``None`` where it is live.
+    """
     chosen = ""
     for one in whole.nodes():
         query = query_for(one)
         one.chosen = not chosen and bool(query) and query == filter_in_force
-        one.href = live_address("" if one.chosen else query)
+        one.href = live_address("" if one.chosen else query, stretch)
         chosen = one.id if one.chosen else chosen
     return chosen
 
@@ -181,6 +185,11 @@ def _hidden(drawn: Graph, look: Look) -> list[dict[str, Any]]:
             bottom = max((one.y + one.height for one in column), default=0.0)
             text = f"{count:,} more"
             found.append(
-                {"x": left, "y": bottom, "text": text, "href": look._replace(panel=False).address("")}
+                {
+                    "x": left,
+                    "y": bottom,
+                    "text": text,
+                    "href": look._replace(panel=False, stretch=None).address(""),
+                }
             )
     return found

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import conf, pipeline
-from ..journal.base import Cursor, JournalError
+from ..journal.base import Cursor, Journal, JournalError
 from ..query import Background, background_of
 from ..query.selection import Sent
 from ..security import guarded
@@ -22,6 +22,7 @@ from ..stream import fragments, notices, readouts
 from ..stream.fragments import FLAT, WINDOW
 from ..stream.frames import FEW
 from ..stream.lookback import Found, look_back
+from ..stream.sieve import Sieve
 from ..traces.tree import Matches, assemble
 from .filters import Look, Wrong, filter_bar
 from .jump import Jump
@@ -79,11 +80,12 @@ def _newest(look: Look, request: HttpRequest) -> dict[str, Any]:
             before=cursor.seq + 1,
             shown_to=0,
             slow_ms=conf.get().SLOW_MS,
+            sieve=_sieve(journal, look),
         )
         error = ""
     except JournalError as problem:
         cursor, found, error = NOWHERE, Found(), str(problem)
-    rows = _rows(found, look)
+    rows = drawn_rows(found, look)
     batches = [
         fragments.batch(f"bp{number}", rows[start : start + _BATCH])
         for number, start in enumerate(range(0, len(rows), _BATCH))
@@ -100,12 +102,20 @@ def _newest(look: Look, request: HttpRequest) -> dict[str, Any]:
     } | filter_bar(look, request, found.families)
 
 
+def _sieve(journal: Journal, look: Look) -> Sieve | None:
+    """Return what looks through the rest of the journal; nothing where everything is looked for."""
+    if look.query.matches_everything:
+        return None
+    return Sieve(journal, look.query, flat=look.layout == FLAT)
+
+
 def _token(cursor: Cursor, found: Found) -> SafeString:
     tally = readouts.tally_text(found.matched, found.looked, found.families)
     return notices.token(cursor, tally)
 
 
-def _rows(found: Found, look: Look, here: datetime | None = None) -> list[str]:
+def drawn_rows(found: Found, look: Look, here: datetime | None = None) -> list[str]:
+    """Return the rows of what a look found, newest first, with the moment ``here`` among them."""
     slow_ms = conf.get().SLOW_MS
     rows = [(summary.started, fragments.trace(summary)) for summary in found.traces]
     rows += [
@@ -142,6 +152,7 @@ def _stretch(request: HttpRequest, look: Look) -> HttpResponse:
             shown_to=shown_to,
             limit=STRETCH_ROWS,
             slow_ms=conf.get().SLOW_MS,
+            sieve=_sieve(journal, look),
         )
         error = ""
     except JournalError as problem:
@@ -149,10 +160,10 @@ def _stretch(request: HttpRequest, look: Look) -> HttpResponse:
     older = _older(found, look, max(shown_to, upto), after)
     if request.GET.get("part") == "rows":
         nothing = notices.nothing_there(error or "Nothing here matches, or it is no longer in the journal.")
-        rows = _rows(found, look) or [nothing]
+        rows = drawn_rows(found, look) or [nothing]
         return HttpResponse("".join([newer, *rows, older]))
     here = _moment(request.GET.get("here", ""))
-    rows = [newer, *_rows(found, look, here)]
+    rows = [newer, *drawn_rows(found, look, here)]
     context = {
         "look": look,
         "batches": mark_safe("".join(rows)),  # noqa: S308  (made of rendered templates)

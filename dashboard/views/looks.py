@@ -18,6 +18,8 @@ from ..graph import Grouping, Node
 from ..links import reverse
 from ..query import parse
 from ..sessions import current
+from ..stream import fragments
+from ..stream.replaying import seq_of
 
 _MOST_FIND = 100
 _MOST_OPEN = 100
@@ -44,6 +46,8 @@ WINDOWS = {
         Window("all", "All", None, "in the journal", "never fired"),
     )
 }
+REPLAY = Window("replay", "Replay", None, "in the stretch that is replayed", "not in the stretch")
+"""Not a window that ends now: what a replay's graph shows. Its counts are the replay's own."""
 
 
 def _first() -> str:
@@ -62,7 +66,8 @@ class Look(NamedTuple):
     ``until`` is where the window ends, ``None`` for now; ``opened`` are the groups that show their
     members, ``levels`` how far the drawing that this one takes the place of was folded. ``shape`` is
     empty where the width of the page decides. ``focus`` keeps only the paths through the chosen node.
-    ``panel`` is the small drawing beside the stream.
+    ``panel`` is the small drawing beside the stream, ``stretch`` the numbers ``(after, upto]`` that this
+    stream replays.
     """
 
     window: Window = WINDOWS["1m"]
@@ -79,20 +84,24 @@ class Look(NamedTuple):
     colour: str = "duration"
     shape: str = ""
     focus: bool = False
+    stretch: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, parameters: QueryDict, node: str = "") -> Look:
         """Return the look that the parameters describe; what they do not say is as by default."""
         grouping = parameters.get("group", "")
         colour, shape = parameters.get("colour", ""), parameters.get("shape", "")
+        is_panel = parameters.get("panel") == "1"
+        ends = seq_of(parameters.get("after", "")), seq_of(parameters.get("upto", ""))
+        stretch = ends if is_panel and "upto" in parameters else None
         return cls(
-            window=WINDOWS.get(parameters.get("window", ""), WINDOWS[_first()]),
+            window=REPLAY if stretch else WINDOWS.get(parameters.get("window", ""), WINDOWS[_first()]),
             hide_idle=parameters.get("idle") == "hide",
             hide_caused=parameters.get("caused") == "hide",
             hide_bypasses=parameters.get("bypass") == "hide",
             find=parameters.get("find", "")[:_MOST_FIND].strip(),
             node=_id(node or parameters.get("node", "")),
-            panel=parameters.get("panel") == "1",
+            panel=is_panel,
             until=_moment(parameters.get("until", "")),
             grouping=grouping if grouping in GROUPINGS else "auto",
             opened=_ids(parameters.get("open", "")),
@@ -100,6 +109,7 @@ class Look(NamedTuple):
             colour=colour if colour in COLOURS else "duration",
             shape=shape if shape in SHAPES else "",
             focus=parameters.get("focus") == "1",
+            stretch=stretch,
         )
 
     @property
@@ -143,6 +153,8 @@ class Look(NamedTuple):
             "find": self.find,
             "open": "-".join(sorted(self.opened)),
             "panel": "1" if self.panel else "",
+            "after": str(self.stretch[0]) if self.stretch else "",
+            "upto": str(self.stretch[1]) if self.stretch else "",
         }
         return {key: value for key, value in values.items() if value}
 
@@ -184,8 +196,10 @@ def _id(text: str) -> str:
     return text if _ID.fullmatch(text) else ""
 
 
-def live_address(query: str) -> str:
-    """Return the address of the live page with this filter."""
+def live_address(query: str, stretch: tuple[int, int] | None = None) -> str:
+    """Return the address of the live page with this filter, or of the replay of a stretch."""
+    if stretch is not None:
+        return fragments.replay_url(*stretch, fragments.TREE, query)
     page = reverse("signalscope:live")
     return f"{page}?{urlencode({'q': query})}" if query else page
 

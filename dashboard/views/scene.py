@@ -55,7 +55,8 @@ def scene_of(look: Look, query: Query | None = None) -> Scene:
     # What is registered here says nothing of the process that an imported session comes from.
     registered = [] if current.shown() else registrations()
     until = look.until or pipeline.now()
-    stretch = measure(look.window.seconds, until, registered, past=look.until is not None, query=query)
+    past = look.until is not None
+    stretch = measure(look.window.seconds, until, registered, past=past, query=query, between=look.stretch)
     whole = build(registered, stretch.statistics, naming.family_of, bypasses=not look.hide_bypasses)
     if look.hide_idle:
         whole = without_idle(whole)

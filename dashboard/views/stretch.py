@@ -47,15 +47,19 @@ def measure(
     *,
     past: bool = False,
     query: Query | None = None,
+    between: tuple[int, int] | None = None,
 ) -> Stretch:
     """Return the figures of the ``seconds`` before ``until``, or of all before it when ``None``.
 
     ``past`` says that ``until`` is not now; ``query`` leaves only the emissions and bypasses that it
-    matches.
+    matches; ``between`` are the numbers ``(after, upto]`` of which these are the figures instead.
     """
     try:
         journal = pipeline.journal()
-        entries, length, oldest, cut = read(journal, seconds, until, past=past)
+        if between is not None:
+            entries, length, oldest, cut = _numbered(journal, *between)
+        else:
+            entries, length, oldest, cut = read(journal, seconds, until, past=past)
         known = _origins_of(journal, orphans(entries))
     except JournalError as error:
         return Stretch(Statistics(seconds or 1.0), None, error=str(error))
@@ -78,6 +82,20 @@ def read(journal: Journal, seconds: float | None, until: datetime, *, past: bool
     if length is None or cut:
         length = max((until - oldest).total_seconds(), 1.0) if oldest else 1.0
     return Read(entries, length, oldest, cut)
+
+
+def _numbered(journal: Journal, after: int, upto: int) -> Read:
+    """Return the entries with ``after < seq <= upto``, the newest of them where they are too many."""
+    first = max(after, upto - MOST_ENTRIES)
+    entries: list[Entry] = []
+    while first < upto and (chunk := journal.read(first, _CHUNK)):
+        entries += [entry for entry in chunk if entry.seq <= upto]
+        first = chunk[-1].seq
+    times = [entry.at for entry in entries]
+    length = (max(times) - min(times)).total_seconds() if times else 0.0
+    return Read(
+        entries[::-1], max(length, 1.0), min(times, default=None), upto - max(after, 0) > MOST_ENTRIES
+    )
 
 
 def _read(journal: Journal, since: datetime | None, before: int | None) -> tuple[list[Entry], bool]:

@@ -22,16 +22,50 @@ export function whenRedrawn(then, node) {
   chosen = node;
 }
 
+const isReplay = (drawn) => drawn.graph.dataset.windowKey === "replay";
+
+let begun = null;
+let played = new Map();
+
+/** A replay's drawing shows what the whole stretch will have been: its counts are of what was played. */
+function begin(drawn) {
+  if (!isReplay(drawn) || drawn.graph === begun) return;
+  begun = drawn.graph;
+  for (const { element } of drawn.nodes.values()) {
+    element.dataset.count = 0;
+    add(element, 0, Infinity);
+  }
+  for (const [key, count] of played) {
+    for (const { element } of path(key, drawn).nodes) add(element, count, Infinity);
+  }
+}
+
+function remember(paths) {
+  for (const [key, count] of Object.entries(paths)) if (key) played.set(key, (played.get(key) ?? 0) + count);
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id === "live") played = new Map();
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  const drawn = drawing();
+  if (drawn) begin(drawn);
+});
+
 onPulses((paths) => {
   const drawn = drawing();
+  if (drawn) begin(drawn);
+  if (document.querySelector("[data-player]")) remember(paths);
   if (!drawn || "held" in drawn.graph.dataset) return;
+  const window = isReplay(drawn) ? Infinity : Number(drawn.graph.dataset.window) || 1;
   lastPulse = performance.now();
   let missing = "" in paths;
   for (const [key, count] of Object.entries(paths)) {
     if (!key) continue;
     const touched = path(key, drawn);
     missing ||= touched.missing;
-    for (const node of touched.nodes) add(node.element, count, Number(drawn.graph.dataset.window) || 1);
+    for (const node of touched.nodes) add(node.element, count, window);
     for (const edge of touched.edges) edge.element.classList.remove("is-idle");
   }
   due = Math.min(due, lastPulse + (missing ? SOON : LATER));

@@ -3,7 +3,7 @@
 import { act, on } from "./actions.js";
 
 const GO_MS = 900;
-const PAGES = { l: "Live", g: "Graph", r: "Receivers" };
+const PAGES = { l: "Live", g: "Graph", r: "Receivers", h: "History" };
 const EDITOR = "a[data-editor]";
 const live = document.getElementById("stream") ? import("./rows.js") : null;
 

@@ -47,6 +47,7 @@ on("to-tail", () => {
 const isPaused = () => document.getElementById("pause")?.getAttribute("aria-pressed") === "true";
 
 on("pause", () => {
+  if (!document.getElementById("pause")) return;
   if (isOpen()) say({ action: isPaused() ? "resume" : "pause" });
   // Without a connection the button alone remembers, and the next hello tells.
   else document.getElementById("pause")?.setAttribute("aria-pressed", String(!isPaused()));
