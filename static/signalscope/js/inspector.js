@@ -3,6 +3,10 @@
 import { isModified } from "./actions.js";
 
 const htmx = globalThis.htmx;
+
+/** A stream that links change in place. Those of a replay lead to the live page. */
+export const CHANGED_IN_PLACE = ".live-part:not(:has([data-player]))";
+
 let shown = "";
 
 const panel = () => document.getElementById("inspector");
@@ -49,7 +53,7 @@ document.addEventListener("click", (event) => {
   } else if (link.matches("#inspector [data-inspect]")) {
     event.preventDefault();
     inspect(link.href);
-  } else if (document.getElementById("live")?.matches(".live-part") && link.matches("#inspector [data-filter], #graph-panel .node[href]")) {
+  } else if (changesStream(link)) {
     event.preventDefault();
     filter(link);
   }
@@ -62,6 +66,12 @@ function tab(link) {
   const section = sheet.querySelector(link.hash);
   if (section?.firstElementChild?.matches("details")) section.firstElementChild.open = true;
   section?.scrollIntoView({ block: "start" });
+}
+
+function changesStream(link) {
+  const live = document.getElementById("live");
+  if (link.matches("#inspector [data-filter]")) return live?.matches(CHANGED_IN_PLACE);
+  return link.matches("#graph-panel .node[href]") && live?.matches(".live-part");
 }
 
 /** Show the live part of the page with another filter; the answer says what the address becomes. */

@@ -3,7 +3,7 @@
 
 import { isModified } from "./actions.js";
 import { copied } from "./clipboard.js";
-import { filter } from "./inspector.js";
+import { CHANGED_IN_PLACE, filter } from "./inspector.js";
 import { select, selectedRow } from "./rows.js";
 
 const MARGIN = 8;
@@ -102,7 +102,7 @@ document.addEventListener("click", (event) => {
   if (link.dataset.menu === "copy") {
     event.preventDefault();
     copy(link);
-  } else if (link.dataset.menu === "filter" && document.getElementById("live")?.matches(".live-part")) {
+  } else if (link.dataset.menu === "filter" && document.getElementById("live")?.matches(CHANGED_IN_PLACE)) {
     event.preventDefault();
     sheet.hidePopover();
     filter(link);
