@@ -30,6 +30,9 @@ Identity = tuple[int, int]
 Failure = sqlite3.Error | OSError | UnicodeDecodeError
 FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)
 
+MAKING_S = 10.0
+"""So many seconds at least whoever finds a journal being made waits for it: many may, and it is rare."""
+
 _serials = itertools.count(1)
 
 _DAMAGED = "Recording moves it aside (nothing is deleted) and begins a new journal once it meets the damage."
@@ -234,7 +237,7 @@ class SqliteFile:
             return
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
-            deadline = time.monotonic() + self._busy_s
+            deadline = time.monotonic() + max(self._busy_s, MAKING_S)
             while not _try_lock(folder):
                 if time.monotonic() > deadline:
                     raise JournalError(
