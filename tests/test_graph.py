@@ -185,4 +185,4 @@ def test_a_node_says_its_kind_its_name_and_its_errors_to_who_cannot_see_it() -> 
     describe(graph, "idle", str)
 
     (receiver,) = graph.columns[3]
-    assert receiver.spoken == f"receiver {RECEIVER}, 1\u00d7, p95 700.0, 1 error"
+    assert receiver.spoken == f"1\u00d7, p95 700.0, 1 error, receiver {RECEIVER}"

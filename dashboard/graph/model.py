@@ -182,12 +182,14 @@ class Node(msgspec.Struct, eq=False):
 
     @property
     def spoken(self) -> str:
-        """What a screen reader says: kind, name, figures."""
+        """What a screen reader says: what is written, in that order (WCAG 2.5.3), then kind and full name."""
         kind = _SPOKEN.get(self.kind, self.kind)
         if self.kind == "group":
             kind = "open group" if self.opened else "folded group"
         errors = f"{self.errors} error{'' if self.errors == 1 else 's'}" if self.errors else ""
-        return ", ".join(filter(None, (f"{kind} {self.title}", self.rate, self.note, errors)))
+        size = str(self.size) if self.kind == "group" else ""
+        written = (self.label, size, self.rate, self.note, errors)
+        return ", ".join(filter(None, (*written, f"{kind} {self.title}")))
 
     @property
     def look(self) -> str:

@@ -57,7 +57,7 @@ export function openMenu(chosen = selectedRow()) {
 
 /** Put the menu below the row's button, or above it where there is no room. */
 function beside(row) {
-  const at = (row.querySelector(":scope > .row-menu") ?? row).getBoundingClientRect();
+  const at = (row.querySelector(".row-menu") ?? row).getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = sheet;
   const below = at.bottom + height + MARGIN <= innerHeight;
   const top = below ? at.bottom : Math.max(at.top - height, MARGIN);
