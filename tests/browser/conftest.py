@@ -32,6 +32,15 @@ expect.set_options(timeout=15_000)
 SignIn = Callable[[BrowserContext], None]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let browsers leave while a static file is on its way to them.
+
+    Django cancels the request then, and nobody closes the response that its middleware returns after
+    that (``ASGIHandler.handle`` in django/core/handlers/asgi.py), so that the file is closed with a warning.
+    """
+    config.addinivalue_line("filterwarnings", r"ignore:unclosed file .*[/\\]static[/\\]:ResourceWarning")
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Start the installed Chromium. Its sandbox needs rights that containers do not give."""

@@ -112,6 +112,8 @@ def test_every_key_of_the_sheet_does_what_it_says(staff_page: Page) -> None:
     for key in ("Space", "Enter", "Home", "M", "N", "T", "X"):
         expect(sheet.locator("kbd", has_text=re.compile(f"^{key}$"))).to_be_visible()
     staff_page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(staff_page.locator(".row-origin").first).to_be_visible()
     press = staff_page.keyboard.press
     press("End")
     expect(staff_page.locator(".row.is-selected")).to_have_count(1)
