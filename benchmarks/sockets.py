@@ -15,7 +15,7 @@ import struct
 _ROW = re.compile(r'class="row row-\w+ row-flat|data-trace="')
 _MORE = re.compile(r"\+([\d,]+) more (?:emission|trace)")
 _TOKEN = re.compile(r'data-tally="(\d+)/\d+[^"]*" data-frame="(\d+)"')
-CONFIRM_EVERY = 5
+CONFIRM_EVERY = 2
 
 
 class Page:

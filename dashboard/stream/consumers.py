@@ -41,8 +41,8 @@ RECHECK_S = 60.0
 LINGER_S = 5.0
 """A tab that is hidden for longer lets go of the journal: switching to and fro would cost more."""
 
-MAX_UNANSWERED = 20
-"""So many frames may be on their way before the page has to confirm one."""
+MAX_UNANSWERED = 6
+"""So many frames may be on their way before the page confirms one: what a slow page is behind, at most."""
 
 MALFORMED, LOGGED_OUT, FORBIDDEN, SILENT, TOO_MANY = 4400, 4401, 4403, 4408, 4429
 FAILED = 1011

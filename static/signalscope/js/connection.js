@@ -7,7 +7,7 @@ const NEVER = 2 ** 31 - 1;
 const FIRST_MS = 400;
 const LONGEST_MS = 15000;
 const MOST_ROWS = 900;
-const CONFIRM_EVERY = 5;
+const CONFIRM_EVERY = 2;
 const FINAL = 4400;
 
 const root = document.documentElement;
@@ -141,11 +141,10 @@ window.addEventListener("online", () => {
   if (attempts) reconnect();
 });
 
-/* ---- frames that arrived: without a word now and then the server stops sending ---- */
+/* ---- frames that were painted: the server sends a few ahead and waits, so a slow page is late by no more ---- */
 
 document.addEventListener("htmx:wsAfterMessage", () => {
-  const frame = Number(token().frame);
-  if (frame - confirmed < CONFIRM_EVERY) return;
-  confirmed = frame;
-  say({ action: "ack", frame });
+  if (Number(token().frame) - confirmed < CONFIRM_EVERY) return;
+  confirmed = Number(token().frame);
+  requestAnimationFrame(() => say({ action: "ack", frame: confirmed }));
 });
