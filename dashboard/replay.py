@@ -96,6 +96,10 @@ class Player:
         """End playing, as releasing does; the journal is not this replay's own."""
         self.release()
 
+    def end(self) -> Cursor:
+        """Return how far it has played: more is not there yet."""
+        return self.head
+
     def subscribe(self, callback: Callback) -> None:
         """Call ``callback()`` after entries came due."""
         self._callbacks = (*self._callbacks, callback)

@@ -135,6 +135,13 @@ class Tail:
         known = self._head
         return known if known is not None else self._journal.head()
 
+    def end(self) -> Cursor:
+        """Return the journal's own end, which the ring may not have reached yet.
+
+        Blocks, and may raise ``JournalError``.
+        """
+        return self._journal.head()
+
     @property
     def oldest(self) -> int:
         """The lowest ``seq`` in the ring, 0 while it is empty."""

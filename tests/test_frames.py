@@ -363,6 +363,43 @@ async def test_an_end_that_stays_lower_than_the_page_starts_it_over(live: Live) 
     assert page.traces == ["1"]
 
 
+async def test_a_tail_that_is_kept_from_reading_empties_no_page(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, page = live.client(), Page()
+    await live.write(traces(1, 2))
+    await live.frame(client, page)
+    head = live.following.head
+    monkeypatch.setattr(live.following.tail, "_follow", lambda ending: None)
+    live.journal.append(traces(3, 1))
+    ahead = live.client(hello=Hello(live.journal.head(), client._tally, [("b1", ["x"])]))
+    texts = [await live.frame(ahead) for _ in range(10)]
+    assert live.following.head == head
+    assert not any("#rows" in text for text in texts)
+
+
+async def test_a_page_that_opens_after_a_silence_does_not_begin_with_what_was_known_before_it(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'journal.sqlite3'}"
+    journal: Journal = open_journal(url)
+    live = Live(journal, open_journal(url))
+    assert live.following.attach() == 0
+    await live.write(traces(1, 1))
+    live.following.detach()
+    journal.append(traces(2, 1))
+    known = live.following.head
+    begun_at = live.following.attach()
+    assert live.following.attach() == begun_at
+    assert live.following.head == known
+    await live.following.beat_after(begun_at)
+    assert live.following.head == journal.head()
+    live.following.detach()
+    live.following.detach()
+    live.following.tail.close()
+    journal.close()
+
+
 async def test_a_client_far_behind_gets_a_row_that_fills_the_gap(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:

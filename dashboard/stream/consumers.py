@@ -99,6 +99,7 @@ class LiveConsumer(AsyncConsumer):
         self._confirmed = 0
         self._hidden = False
         self._attached = False
+        self._begun_at = 0
         self._leaving: asyncio.TimerHandle | None = None
         self._stirred = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -224,7 +225,7 @@ class LiveConsumer(AsyncConsumer):
     def _attach(self) -> None:
         if self._following is not None and not self._attached:
             self._attached = True
-            self._following.attach()
+            self._begun_at = self._following.attach()
 
     def _detach(self) -> None:
         if self._leaving is not None:
@@ -259,7 +260,7 @@ class LiveConsumer(AsyncConsumer):
     async def _frames(self, client: Client, source: Following) -> None:
         loop = asyncio.get_running_loop()
         checked = loop.time()
-        beat = -1
+        beat = self._begun_at
         with suppressed():
             while not self._closed:
                 beat = await source.beat_after(beat)

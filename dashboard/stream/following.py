@@ -33,7 +33,7 @@ STEP = 5_000
 MAX_BEHIND = 20_000
 TRACE_LIMIT = 10_000
 SETTLE_S = 2.0
-"""The tail is a little behind the journal. Only an end that stays lower means that entries are gone."""
+"""The tail is a little behind the journal: only an end that stays lower may mean that entries are gone."""
 
 KEPT_TRACES = 1_000
 KEPT_DIGESTS = 64
@@ -87,6 +87,7 @@ class Following:
         self._shrunk_at = float("-inf")
         self._vitals_at = float("-inf")
         self._clients = 0
+        self._resumed_at = 0
         self._pump: asyncio.Task[None] | None = None
         self._bell = asyncio.Event()
         self._beaten = asyncio.Event()
@@ -104,13 +105,15 @@ class Following:
 
     # --- clients come and go ---------------------------------------------------------------------
 
-    def attach(self) -> None:
-        """Follow for one more client."""
+    def attach(self) -> int:
+        """Follow for one more client; return the beat after which ``head`` is not that of an earlier time."""
         self._clients += 1
         if self._clients == 1:
+            self._resumed_at = self.beats
             self.tail.acquire()
             self.tail.subscribe(self._ring)
             self._pump = asyncio.create_task(self._run(), name="signalscope-following")
+        return self._resumed_at
 
     def detach(self) -> None:
         """Follow for one client less; with the last one following ends."""
@@ -256,6 +259,14 @@ class Following:
         return entries, reached
 
     # --- for clients -----------------------------------------------------------------------------
+
+    async def is_lost(self, seq: int) -> bool:
+        """Return whether the journal itself ends before ``seq``. May raise ``JournalError``.
+
+        A head that is lower may also be that of a tail which is kept from reading.
+        """
+        end = await asyncio.to_thread(self.tail.end)
+        return end.seq < seq
 
     async def digest(self, query: Query, after: int) -> Digest:
         """Return what follows ``after`` for the query: at most ``STEP`` entries, up to the beat's head.

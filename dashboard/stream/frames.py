@@ -123,7 +123,7 @@ class Client:
         head = self._following.head
         if head.seq >= self._pending.upto or self._ahead_since is None:
             self._ahead_since = now
-        if head.epoch and (head.epoch != self._epoch or now - self._ahead_since > SETTLE_S):
+        if head.epoch and (head.epoch != self._epoch or await self._is_lost(now)):
             self._ahead_since = now
             self._start_over(head)
         if self._layout != NONE:
@@ -145,6 +145,13 @@ class Client:
         self._frame += 1
         parts.append(notices.token(Cursor(self._epoch, self._shown_upto), self._tally, self._frame))
         return "".join(parts)
+
+    async def _is_lost(self, now: float) -> bool:
+        """Whether the journal ends before what the page shows, after ``SETTLE_S`` of looking so."""
+        if self._ahead_since is None or now - self._ahead_since <= SETTLE_S:
+            return False
+        self._ahead_since = now
+        return await self._following.is_lost(self._pending.upto)
 
     def _start_over(self, head: Cursor) -> None:
         """Begin with the journal's new life: nothing on the page is of it."""

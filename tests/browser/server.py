@@ -18,7 +18,7 @@ from daphne.server import Server  # type: ignore[import-untyped]
 from twisted.internet import reactor as _reactor
 
 HOST = "127.0.0.1"
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 # Twisted chooses the reactor's class when it is imported, so its type says nothing of its methods.
 reactor: Any = _reactor
@@ -53,7 +53,7 @@ class LiveServer:
     def stop(self) -> None:
         """Close the port, cut every connection and wait until no request or consumer runs any more.
 
-        Raises ``TimeoutError`` naming what still runs after ten seconds.
+        Raises ``TimeoutError`` naming what still runs after half a minute.
         """
         if self._listening is not None:
             listening, self._listening = self._listening, None

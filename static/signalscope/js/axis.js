@@ -11,6 +11,7 @@ const MINUTE = 60e6;
 const HOUR = 3600e6;
 const DIVISIONS = 10;
 const NARROWEST = 3;
+const TIMED = ".trace, .row-flat";
 const STEPS = [
   ...[MICRO, 10, 100, MILLI, 10 * MILLI, 100 * MILLI, SECOND].flatMap((unit) => [unit, 2 * unit, 5 * unit]),
   ...[10, 15, 30].map((seconds) => seconds * SECOND),
@@ -52,15 +53,33 @@ on("axis", (button) => {
 
 /* ---- what is in view ---- */
 
+/** Whether an element lies above the stream's window (-1), in it (0) or below (1). */
+function side(element, { top, bottom }) {
+  const place = element.getBoundingClientRect();
+  if (place.bottom <= top) return -1;
+  return place.top >= bottom ? 1 : 0;
+}
+
+/** What lies in the window, of elements in the order of the page. */
+function* within(elements, window) {
+  for (const element of elements) {
+    const where = side(element, window);
+    if (where > 0) return;
+    if (where === 0) yield element;
+  }
+}
+
 function inView() {
   const stream = document.getElementById("stream");
-  const { top, bottom } = stream.getBoundingClientRect();
+  const window = stream.getBoundingClientRect();
   const found = [];
-  for (const element of stream.querySelectorAll(".trace, .row-flat")) {
-    const place = element.getBoundingClientRect();
-    if (place.bottom <= top || place.top >= bottom) continue;
-    const { at, took } = (element.matches(".trace") ? element.querySelector(".cells") : element).dataset;
-    found.push({ element, from: Number(at), took: Number(took) });
+  // Batch by batch: of hundreds of rows, only those near the window are asked where they are.
+  for (const batch of within(stream.querySelectorAll(".rows > *, .batch"), window)) {
+    const rows = batch.matches(TIMED) ? [batch] : within(batch.querySelectorAll(TIMED), window);
+    for (const element of rows) {
+      const { at, took } = (element.matches(".trace") ? element.querySelector(".cells") : element).dataset;
+      found.push({ element, from: Number(at), took: Number(took) });
+    }
   }
   return found;
 }
