@@ -28,6 +28,11 @@ def quiet() -> Iterator[None]:
         _backend.reset(token)
 
 
+def is_quiet() -> bool:
+    """Return whether letters go nowhere now."""
+    return _backend.get() is not None
+
+
 def welcome(user: User) -> None:
     """Greet a new reader; one without an address gets nothing."""
     _deliver("Welcome to Longwave", f"Hello {user.get_username()},\n\nglad to have you.", to=[user.email])

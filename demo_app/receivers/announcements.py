@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.dispatch import receiver
 from django.utils import timezone
 
-from .. import audit, feed, mail, tallies
+from .. import audit, feed, mail, tallies, tasks
 from ..models import Newsletter, Post
 from ..signals import milestone_reached, newsletter_sent, page_viewed, post_published
 
@@ -31,11 +31,9 @@ def notify_author(instance: Post, **kwargs: Any) -> None:
 
 @receiver(post_published, sender=Post)
 def announce_to_newsletter(instance: Post, **kwargs: Any) -> None:
-    """Send every newsletter that has subscribers, and say so with a signal of its own."""
+    """Send every newsletter that has subscribers, each of which says so with a signal of its own."""
     for newsletter in Newsletter.objects.filter(subscriptions__isnull=False).distinct():
-        addresses = list(newsletter.subscriptions.values_list("user__email", flat=True))
-        recipients = mail.issue(newsletter, instance, addresses)
-        newsletter_sent.send_robust(sender=Newsletter, instance=newsletter, recipients=recipients)
+        tasks.send_issue(newsletter, instance)
 
 
 @receiver(newsletter_sent, sender=Newsletter)
