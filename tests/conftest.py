@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import signals
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal
@@ -23,6 +26,7 @@ import dashboard
 from dashboard.stream import fragments
 
 from .hearing import Heard, hearing
+from .postgres_server import PostgresServer
 from .redis_server import RedisServer
 
 METHODS = ("send", "send_robust", "asend", "asend_robust")
@@ -59,10 +63,14 @@ def nothing_remembered() -> None:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Keep the test database in a file: servers and threads of a test open it too."""
+    """Keep the test database in a file: servers and threads of a test open it too.
+
+    A server's, which ``tests/test_postgres.py`` names in ``DATABASE_URL``, is made by Django.
+    """
     folder = tmp_path_factory.mktemp("database")
     for connection in connections.all():
-        connection.settings_dict["TEST"]["NAME"] = str(folder / f"{connection.alias}.sqlite3")
+        if connection.vendor == "sqlite":
+            connection.settings_dict["TEST"]["NAME"] = str(folder / f"{connection.alias}.sqlite3")
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +84,14 @@ def files(settings: LazySettings, tmp_path: Path) -> None:
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """Return a Redis server that the tests share: each uses keys of its own, and disturbs nobody."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Return a PostgreSQL server that the tests share: each makes a database of its own."""
+    server = PostgresServer()
     yield server
     server.stop()
 
@@ -144,12 +160,27 @@ def other(django_db_setup: None, django_db_blocker: Any, tmp_path: Path) -> Iter
     Not for a test marked ``django_db``: that allows only the databases it knew when it began.
     """
     alias = "other"
-    connections.databases[alias] = connections.databases["default"] | {"NAME": tmp_path / "other.sqlite3"}
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), second_database(connections["default"], tmp_path) as name:
+        connections.databases[alias] = connections.databases["default"] | {"NAME": name}
         with connections[alias].schema_editor() as editor:
-            editor.create_model(Group)
+            for model in (ContentType, Permission, Group):
+                editor.create_model(model)
         yield alias
         Group.objects.all().delete()
         connections[alias].close()
     del connections[alias]
     del connections.databases[alias]
+
+
+@contextmanager
+def second_database(first: BaseDatabaseWrapper, folder: Path) -> Iterator[str]:
+    """Yield the name of an empty database beside the first: a file, or another on its server."""
+    if first.vendor == "sqlite":
+        yield str(folder / "other.sqlite3")
+        return
+    name = f"other-{uuid.uuid4().hex}"
+    with first._nodb_cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{name}"')
+    yield name
+    with first._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE "{name}"')

@@ -232,6 +232,7 @@ def test_each_commit_and_rollback_by_hand_ends_what_was_sent_since_the_last(
     assert fates(heard) == ["committed", "rolled back", "committed"]
 
 
+@pytest.mark.sqlite
 def test_turning_autocommit_on_again_ends_the_transaction(transactional_db: None, heard: Heard) -> None:
     transaction.set_autocommit(False)
     Group.objects.create(name="a")
@@ -268,6 +269,7 @@ def test_an_atomic_block_without_autocommit_is_a_savepoint_of_the_transaction(
     assert fates(heard) == ["rolled back", "rolled back", "rolled back"]
 
 
+@pytest.mark.sqlite
 def test_a_first_savepoint_without_begin_is_committed_by_its_release(heard: Heard, by_hand: None) -> None:
     with transaction.atomic():
         Group.objects.create(name="a")

@@ -22,6 +22,9 @@ from .patching import Patches
 
 _COMMITTED, _ROLLED_BACK = "committed", "rolled back"
 
+# PQTRANS_INERROR of libpq, to psycopg 3 and psycopg2 alike.
+_IN_ERROR = 3
+
 
 class OutcomeReceiver(Protocol):
     """Who is told how blocks end: the recorder."""
@@ -109,8 +112,9 @@ def _watch_ends(heard: OutcomeReceiver) -> None:
 
         @wraps(plain)
         def end(self: BaseDatabaseWrapper) -> None:
+            becomes = _ROLLED_BACK if _is_aborted(self) else state
             plain(self)
-            _end(heard, self, state)
+            _end(heard, self, becomes)
 
         _patches.replace(BaseDatabaseWrapper, name, end)
 
@@ -168,6 +172,16 @@ def _is_over(connection: BaseDatabaseWrapper) -> bool:
     if connection.vendor != "sqlite":
         return False
     return not getattr(connection.connection, "in_transaction", True)
+
+
+def _is_aborted(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether a statement failed in PostgreSQL, which then answers COMMIT with a rollback, silently.
+
+    The driver knows without asking: ``libpq`` keeps the state that the server told with its last answer.
+    https://www.postgresql.org/docs/current/tutorial-transactions.html
+    """
+    info = getattr(connection.connection, "info", None) if connection.vendor == "postgresql" else None
+    return bool(getattr(info, "transaction_status", None) == _IN_ERROR)
 
 
 # --- the blocks that are open ------------------------------------------------------------------
