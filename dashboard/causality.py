@@ -16,13 +16,19 @@ from typing import Any
 
 import msgspec
 
-from .events import CallOutcome
+from .events import CallOutcome, Cause
 
 
 class Trace(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """Everything that one origin causes, while it runs. ``id`` is 32 hex digits."""
+    """Everything that one origin causes, while it runs. ``id`` is 32 hex digits.
+
+    In a task that goes on with the trace in another process: ``task`` is the id of its entry, and ``cause``
+    what it was sent during, which is the cause of all that has no nearer one.
+    """
 
     id: str
+    task: str = ""
+    cause: Cause | None = None
 
 
 # ``gc=False``: thousands of these wait for the writer, none is ever part of a cycle, and the garbage
@@ -117,6 +123,11 @@ this_thread = _Threads()
 def new_trace() -> Trace:
     """Return a trace with an id of its own: 16 random bytes, as OpenTelemetry's are."""
     return Trace(os.urandom(16).hex())
+
+
+def new_task() -> str:
+    """Return an id for the entry of a task: 8 random bytes, as an OpenTelemetry span's are."""
+    return os.urandom(8).hex()
 
 
 SUPPRESSED = Running(trace=Trace(id=""))

@@ -151,7 +151,8 @@ class _Entry(msgspec.Struct, kw_only=True, tag_field="kind"):
 class Emission(_Entry, tag="emission"):
     """One send of a signal, with every receiver that ran, in order.
 
-    ``stopped`` are receivers that would have run, had an earlier one not raised.
+    ``stopped`` are receivers that would have run, had an earlier one not raised. ``task`` is the id of
+    the task that it was sent in, empty where the origin itself sent it (so in what follows, too).
     """
 
     id: str
@@ -165,6 +166,7 @@ class Emission(_Entry, tag="emission"):
     payload: dict[str, Any] = {}
     site: Site | None = None
     transaction: Transaction | None = None
+    task: str = ""
     flags: list[str] = []
     calls: list[Call] = []
     stopped: list[str] = []
@@ -219,6 +221,27 @@ class Outcome(_Entry, tag="outcome"):
     savepoint: bool = False
     emissions: int = 0
     duration_us: float = 0.0
+    task: str = ""
+
+
+class Task(_Entry, tag="task"):
+    """A background task that a trace's code sent, run as a part of that trace, by a worker.
+
+    Written twice, as an origin is. ``cause`` is the call that sent it, if one did, and ``task`` the task that
+    did; ``attempt`` counts its retries. ``status`` is Celery's state in lower case. A task that was
+    sent outside of every trace is an origin.
+    """
+
+    id: str
+    state: Literal["opened", "closed"]
+    verb: str = ""
+    title: str = ""
+    attempt: int = 0
+    cause: Cause | None = None
+    task: str = ""
+    status: str | None = None
+    error: str | None = None
+    duration_us: float = 0.0
 
 
 class Bypass(_Entry, tag="bypass"):
@@ -234,6 +257,7 @@ class Bypass(_Entry, tag="bypass"):
     site: Site | None = None
     skipped: list[str] = []
     transaction: Transaction | None = None
+    task: str = ""
 
 
 class Gap(_Entry, tag="gap"):
@@ -255,7 +279,7 @@ class Unknown(msgspec.Struct):
     process: Process | None = None
 
 
-Known = Emission | Late | Origin | Outcome | Bypass | Gap
+Known = Emission | Late | Origin | Task | Outcome | Bypass | Gap
 Entry = Known | Unknown
 
 _encoder = msgspec.json.Encoder()
@@ -270,12 +294,14 @@ def kind_of(entry: Entry) -> str:
 
 
 def has_failed(entry: Entry) -> bool:
-    """Return whether a receiver raised, or an origin ended with an error."""
+    """Return whether a receiver raised, or an origin or a task ended with an error."""
     if isinstance(entry, Emission):
         for call in entry.calls:
             if call.error is not None or call.outcome == "raised" or _tell_of_error(call.flags):
                 return True
         return _tell_of_error(entry.flags)
+    if isinstance(entry, Task):
+        return entry.error is not None
     if not isinstance(entry, Origin):
         return False
     status = entry.status or ""

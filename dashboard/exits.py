@@ -1,7 +1,7 @@
 """The ways a process ends, and what must be written before it does.
 
 Comes in: keepers, which hold something back. Goes out: their ``stop`` or ``flush``, called at exit, on
-SIGTERM where nobody else handles it, and at the end of a multiprocessing child.
+SIGTERM where nobody else handles it, and at the end of a child of multiprocessing or of a Celery worker.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Keeper(Protocol):
 
 _keepers: list[Keeper] = []
 _finalised_pid = 0
+_WORKER_UID = "signalscope.exits"
 
 
 def register(keeper: Keeper) -> None:
@@ -47,11 +48,20 @@ def unregister(keeper: Keeper) -> None:
     atexit.unregister(keeper.stop)
     if not _keepers and _in_main_thread() and signal.getsignal(signal.SIGTERM) is _flush_and_die:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    celery: Any = sys.modules.get("celery.signals")
+    if not _keepers and celery is not None:
+        celery.worker_process_shutdown.disconnect(dispatch_uid=_WORKER_UID)
 
 
 def watch_child() -> None:
-    """In a multiprocessing child, flush before it ends: it leaves by ``os._exit``, without ``atexit``."""
+    """In a multiprocessing child, flush before it ends: it leaves by ``os._exit``, without ``atexit``.
+
+    So do the children of a Celery worker, which are billiard's and say it with a signal of Celery's.
+    """
     global _finalised_pid
+    celery: Any = sys.modules.get("celery.signals")
+    if celery is not None:
+        celery.worker_process_shutdown.connect(_flush_worker, weak=False, dispatch_uid=_WORKER_UID)
     # Looked up, not imported: a process that never used multiprocessing need not pay for it.
     process: Any = sys.modules.get("multiprocessing.process")
     util: Any = sys.modules.get("multiprocessing.util")
@@ -59,6 +69,10 @@ def watch_child() -> None:
         return
     _finalised_pid = os.getpid()
     util.Finalize(None, _flush_all, exitpriority=0)
+
+
+def _flush_worker(**_: Any) -> None:
+    _flush_all()
 
 
 def _flush_all() -> None:

@@ -68,7 +68,7 @@ class _Recording:
             keep_seconds=settings.KEEP_SECONDS,
         )
         self.recorder = Recorder(self.writer.push, summaries, settings.IGNORE_SIGNALS)
-        self.origins = Origins(self.recorder, _OwnPaths(), settings.IGNORE_PATHS)
+        self.origins = Origins(self.recorder, _OwnPaths(), settings.IGNORE_PATHS, self.encoder.cause_of)
         observers.install(self.recorder, self.origins)
         dispatcher.install(self.recorder, _signals(settings.IGNORE_SIGNALS))
 

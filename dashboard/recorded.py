@@ -108,6 +108,16 @@ class OriginRecorded(msgspec.Struct, eq=False):
     fields: dict[str, Any]
 
 
+class TaskRecorded(msgspec.Struct, eq=False):
+    """A task that opened or closed, and the trace ``around`` it as its sender was in it."""
+
+    trace: Trace
+    around: Trace
+    at: int
+    thread: str
+    fields: dict[str, Any]
+
+
 class OutcomeRecorded(msgspec.Struct, eq=False):
     """A transaction or savepoint that ended."""
 
@@ -136,4 +146,4 @@ class BypassRecorded(msgspec.Struct, eq=False):
     ended: int
 
 
-Event = Sent | Heard | LateRecorded | OriginRecorded | OutcomeRecorded | BypassRecorded
+Event = Sent | Heard | LateRecorded | OriginRecorded | TaskRecorded | OutcomeRecorded | BypassRecorded

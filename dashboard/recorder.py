@@ -37,6 +37,7 @@ from .recorded import (
     Profile,
     Receiver,
     Sent,
+    TaskRecorded,
     Watched,
 )
 from .shapes import Shapes
@@ -266,6 +267,13 @@ class Recorder:
         """
         try:
             self._push(OriginRecorded(trace, at or self._clock(), this_thread.here.name, fields))
+        except Exception as fault:  # noqa: BLE001
+            self._fault(None, fault)
+
+    def task(self, trace: Trace, around: Trace, fields: dict[str, Any]) -> None:
+        """Report that a task opened or closed; ``fields`` are those of ``events.Task``."""
+        try:
+            self._push(TaskRecorded(trace, around, self._clock(), this_thread.here.name, fields))
         except Exception as fault:  # noqa: BLE001
             self._fault(None, fault)
 

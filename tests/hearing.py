@@ -10,7 +10,7 @@ from django.db.models import signals as model_signals
 
 from dashboard import dispatcher, observers
 from dashboard.encoder import Encoder
-from dashboard.events import Bypass, Emission, Origin, Outcome
+from dashboard.events import Bypass, Emission, Origin, Outcome, Task
 from dashboard.journal.base import Packed, unpack
 from dashboard.observers.origins import Origins
 from dashboard.payloads import Summaries
@@ -27,7 +27,7 @@ class Heard:
         redactor = Redactor()
         self.events: list[Any] = []
         self.recorder = Recorder(self.events.append, Summaries(redactor), ignored)
-        self._encoder = Encoder(redactor, ignored)
+        self.encoder = Encoder(redactor, ignored)
 
     def entries(self) -> list[Any]:
         """Return everything heard, in the order it ended."""
@@ -35,7 +35,7 @@ class Heard:
 
     def packed(self) -> list[Packed]:
         """Return everything heard as a journal would store it."""
-        return [one for one in map(self._encoder.encode, self.events) if one is not None]
+        return [one for one in map(self.encoder.encode, self.events) if one is not None]
 
     def bodies(self, kind: str) -> list[bytes]:
         """Return the JSON of the entries of a kind."""
@@ -50,6 +50,10 @@ class Heard:
     def origins(self, state: str = "closed") -> list[Origin]:
         """Return the origins heard in this state."""
         return [entry for entry in self.entries() if isinstance(entry, Origin) and entry.state == state]
+
+    def tasks(self, state: str = "closed") -> list[Task]:
+        """Return the tasks heard in this state that go on with another's trace."""
+        return [entry for entry in self.entries() if isinstance(entry, Task) and entry.state == state]
 
     def outcomes(self) -> list[Outcome]:
         """Return how transactions ended, in that order."""
@@ -71,7 +75,7 @@ def hearing(
 ) -> Iterator[Heard]:
     """Install the dispatcher and the observers of origins around a block, and remove them."""
     heard = Heard(ignored)
-    origins = Origins(heard.recorder, lambda path: path.startswith(own), hidden)
+    origins = Origins(heard.recorder, lambda path: path.startswith(own), hidden, heard.encoder.cause_of)
     dispatcher.install(heard.recorder, IGNORED)
     observers.install(heard.recorder, origins)
     try:

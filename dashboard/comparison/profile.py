@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from ..events import Bypass, Call, Emission, Entry, Origin
-from ..traces.branches import Branch, Leaf, Node
+from ..traces.branches import Branch, Leaf, Node, Stage
 from ..traces.timing import covered, own_us
 from ..traces.tree import TraceTree, assemble
 
@@ -137,6 +137,10 @@ def _add(side: Side, step: Step, tree: TraceTree) -> None:
         above, branch = waiting.pop()
         if isinstance(branch, Leaf):
             _add_leaf(side, above, branch)
+            continue
+        if isinstance(branch, Stage):
+            # By path, as ever: what a task sent is compared under the call that sent the task.
+            waiting.extend((above, one) for one in reversed(branch.caused.get(None, [])))
             continue
         below = _add_emission(side, above, branch.emission, branch)
         known = range(len(branch.emission.calls))

@@ -9,9 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-from ..events import Bypass, Cause, Origin, Outcome
+from ..causality import Running
+from ..events import Bypass, Cause, Origin, Outcome, Task
 from ..journal.base import Packed, pack
-from ..recorded import BypassRecorded, Event, Heard, LateRecorded, OriginRecorded, OutcomeRecorded, Sent
+from ..recorded import (
+    BypassRecorded,
+    Event,
+    Heard,
+    LateRecorded,
+    OriginRecorded,
+    OutcomeRecorded,
+    Sent,
+    TaskRecorded,
+)
 from ..redaction import Redactor
 from .emissions import EmissionEncoder, line_of, transaction
 from .identity import Identity
@@ -39,6 +49,13 @@ class Encoder:
         self._identity = Identity(self._clock, self._wall)
         self._emissions = EmissionEncoder(self._identity, self._redactor, self._ignored)
 
+    def cause_of(self, running: Running) -> Cause | None:
+        """Return the call as entries name it; what a task was sent during, where it is none."""
+        if running.head is None:
+            return running.trace.cause
+        number = running.head.number
+        return Cause(self._identity.id(number), running.index, tuple(self._identity.above(running)))
+
     def encode(self, event: Event) -> Packed | None:
         """Return an event's entry; ``None`` when its signal is ignored by name, or it says nothing new."""
         if type(event) is Heard:
@@ -48,6 +65,9 @@ class Encoder:
         if isinstance(event, OriginRecorded):
             self._identity.adjust()
             return pack(self._origin(event))
+        if isinstance(event, TaskRecorded):
+            self._identity.adjust()
+            return pack(self._task(event))
         if isinstance(event, OutcomeRecorded):
             return pack(self._outcome(event))
         if isinstance(event, BypassRecorded):
@@ -65,6 +85,17 @@ class Encoder:
             **event.fields,
         )
 
+    def _task(self, event: TaskRecorded) -> Task:
+        return Task(
+            trace=event.trace.id,
+            at=self._identity.time(event.at),
+            process=self._identity.process(event.thread),
+            id=event.trace.task,
+            cause=event.around.cause,
+            task=event.around.task,
+            **event.fields,
+        )
+
     def _outcome(self, event: OutcomeRecorded) -> Outcome:
         block = event.block
         return Outcome(
@@ -76,11 +107,11 @@ class Encoder:
             state="committed" if event.state == "committed" else "rolled back",
             savepoint=block.savepoint,
             emissions=block.emissions,
+            task=event.trace.task,
             duration_us=(event.at - block.started) / 1000,
         )
 
     def _bypass(self, event: BypassRecorded) -> Bypass:
-        parent = event.cause
         return Bypass(
             trace=event.trace.id,
             at=self._identity.time(event.started),
@@ -91,12 +122,9 @@ class Encoder:
             rows=event.rows,
             using=event.using,
             duration_us=(event.ended - event.started) / 1000,
-            cause=Cause(
-                self._identity.id(parent.head.number), parent.index, tuple(self._identity.above(parent))
-            )
-            if parent is not None and parent.head is not None
-            else None,
+            cause=event.trace.cause if event.cause is None else self.cause_of(event.cause),
             site=line_of(event.site),
             skipped=event.skipped,
             transaction=transaction(self._identity, event.blocks, event.using),
+            task=event.trace.task,
         )

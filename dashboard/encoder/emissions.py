@@ -72,8 +72,8 @@ class EmissionEncoder:
         trace, payload = sent.trace.id, sent.payload
         using = payload.get("using") if common.of_models else None
         body = (
-            f'{{"kind":"emission","trace":"{trace}","at":"{self._iso(at_us)}","id":"{emission_id}",'
-            f'"cause":{self._cause(sent.cause)},"duration_us":{duration_us},"instance":{instance},'
+            f'{{"kind":"emission","trace":"{trace}","task":"{sent.trace.task}","at":"{self._iso(at_us)}","id":"{emission_id}",'
+            f'"cause":{self._cause(sent)},"duration_us":{duration_us},"instance":{instance},'
             f'"payload":{self._payload(payload)},"transaction":{self._transaction(sent.blocks, using)},'
             f'"flags":{_flags(sent, times, failed)},"calls":[{",".join(calls)}],'
             f'"stopped":{_text([one.name for one in stopped]) if stopped else "[]"},{common.json}'
@@ -150,9 +150,10 @@ class EmissionEncoder:
             self._second = second, datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         return f"{self._second[1]}.{str(1_000_000 + micro)[1:]}Z"
 
-    def _cause(self, parent: Running | None) -> str:
+    def _cause(self, sent: Sent) -> str:
+        parent = sent.cause
         if parent is None or parent.head is None:
-            return "null"
+            return "null" if sent.trace.cause is None else _text(sent.trace.cause)
         above = ",".join([f'"{one}"' for one in self._identity.above(parent)])
         of = self._identity.id(parent.head.number)
         return f'{{"emission":"{of}","call":{parent.index},"above":[{above}]}}'

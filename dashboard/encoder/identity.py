@@ -46,7 +46,8 @@ class Identity:
         while around is not None and around.head is not None and len(found) < MAX_ABOVE:
             found.append(self.id(around.head.number))
             around = around.parent
-        return found
+        beyond = cause.trace.cause
+        return found if beyond is None else [*found, beyond.emission, *beyond.above][:MAX_ABOVE]
 
     def at_us(self, clock_ns: int) -> int:
         """Return a reading of the clock as microseconds since 1970."""

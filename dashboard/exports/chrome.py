@@ -80,7 +80,7 @@ def export(entries: Sequence[Entry]) -> bytes:
 
 
 # Of two that begin and end together, the outer one comes first.
-_DEPTH = {"origin": 0, "transaction": 1, "emission": 2, "call": 3, "bypass": 4, "query": 5}
+_DEPTH = {"origin": 0, "task": 0, "transaction": 1, "emission": 2, "call": 3, "bypass": 4, "query": 5}
 
 
 class _Tracks:

@@ -90,6 +90,8 @@ def _span(span: Span, trace: str) -> dict[str, Any]:
 def _kind(span: Span) -> int:
     if span.kind == "query":
         return _CLIENT
+    if span.task is not None:
+        return _CONSUMER
     if span.origin is not None and span.kind == "origin":
         return {"request": _SERVER, "task": _CONSUMER}.get(span.origin.type, _INTERNAL)
     return _INTERNAL
@@ -98,6 +100,8 @@ def _kind(span: Span) -> int:
 def _status(span: Span) -> dict[str, Any]:
     if span.call is not None and span.call.outcome == "raised":
         return {"code": _ERROR, "message": span.call.error.message if span.call.error else ""}
+    if span.task is not None and span.task.error:
+        return {"code": _ERROR, "message": span.task.error}
     if span.origin is not None and (span.origin.error or (span.origin.status or "").startswith("5")):
         return {"code": _ERROR, "message": span.origin.error or ""}
     return {"code": _OK_OR_UNSET}

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
-from ..events import Bypass, Call, Emission, Entry, Origin, Outcome, Process, Statement
-from ..traces.branches import Leaf, Node
+from ..events import Bypass, Call, Emission, Entry, Origin, Outcome, Process, Statement, Task
+from ..traces.branches import Branch, Leaf, Node, Stage
 from ..traces.summaries import TraceSummary
 from ..traces.tree import TraceTree, assemble
 
@@ -22,7 +22,7 @@ MAX_QUERIES = 200
 # An entry's time is rounded to microseconds, a duration is not: a child may stand out by that much.
 _JITTER_NS = 5_000
 
-Kind = Literal["origin", "emission", "call", "query", "bypass", "transaction"]
+Kind = Literal["origin", "task", "emission", "call", "query", "bypass", "transaction"]
 
 
 class Span(NamedTuple):
@@ -36,6 +36,7 @@ class Span(NamedTuple):
     end_ns: int
     process: Process | None
     origin: Origin | None = None
+    task: Task | None = None
     emission: Emission | None = None
     call: Call | None = None
     statement: Statement | None = None
@@ -54,11 +55,16 @@ def spans(entries: Sequence[Entry]) -> list[Span]:
     tree = assemble(entries)
     top = _origin(tree.summary)
     found = [top]
-    stack: list[tuple[Span, Node | Leaf]] = [(top, branch) for branch in reversed(tree.roots)]
+    stack: list[tuple[Span, Branch]] = [(top, branch) for branch in reversed(tree.roots)]
     while stack:
         parent, branch = stack.pop()
         if isinstance(branch, Leaf):
             found.append(_leaf(branch, parent))
+            continue
+        if isinstance(branch, Stage):
+            stage = _task(branch, parent)
+            found.append(stage)
+            stack.extend((stage, child) for child in reversed(branch.caused.get(None, [])))
             continue
         outer = _emission(branch, parent, tree)
         found.append(outer)
@@ -86,6 +92,14 @@ def _origin(summary: TraceSummary) -> Span:
         summary.process,
         origin=origin,
     )
+
+
+def _task(stage: Stage, parent: Span) -> Span:
+    task = stage.entry
+    start = stage.start_us * 1000
+    end = start + round(task.duration_us * 1000)
+    name = f"{task.verb} {task.title}"
+    return Span("task", span_id(task.id), parent.id, name, start, end, task.process, task=task)
 
 
 def _emission(node: Node, parent: Span, tree: TraceTree) -> Span:

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from .. import wording
-from ..events import Bypass, Call, Emission, Entry, Gap, Late, Origin, Outcome, Unknown
+from ..events import Bypass, Call, Emission, Entry, Gap, Late, Origin, Outcome, Task, Unknown
 from .terminal import Part
 
 _SEQ_WIDTH = 7
@@ -26,7 +26,7 @@ def sentence(entry: Entry, slow_ms: float) -> Iterator[Part]:
     yield Part(f"{entry.seq:>{_SEQ_WIDTH}}  {_clock(entry.at)}  ")
     if isinstance(entry, Emission):
         yield from _emission(entry, slow_ms)
-    elif isinstance(entry, Origin):
+    elif isinstance(entry, Origin | Task):
         yield from _origin(entry)
     elif isinstance(entry, Bypass):
         yield from _bypass(entry, slow_ms)
@@ -86,16 +86,17 @@ def _call(call: Call, slow_ms: float) -> Iterator[Part]:
         yield Part(" raised", "error")
 
 
-def _origin(entry: Origin) -> Iterator[Part]:
+def _origin(entry: Origin | Task) -> Iterator[Part]:
     title = f"{entry.verb} {entry.title}".strip()
+    kind, user = (entry.type, entry.user) if isinstance(entry, Origin) else ("task", None)
     if entry.state == "opened":
-        yield Part(f"{entry.type:{_SIGNAL_WIDTH + _TOOK_WIDTH}}  ")
+        yield Part(f"{kind:{_SIGNAL_WIDTH + _TOOK_WIDTH}}  ")
         yield Part(f"{title} begins", "good")
         return
-    yield Part(f"{entry.type:{_SIGNAL_WIDTH}}")
+    yield Part(f"{kind:{_SIGNAL_WIDTH}}")
     yield Part(f"{wording.took(entry.duration_us)!s:>{_TOOK_WIDTH}}  ")
     yield Part(f"{title} ends", "error" if entry.error else "good")
-    for fact in (entry.status, entry.user):
+    for fact in (entry.status, user):
         if fact is not None:
             yield Part(f", {fact}")
     if entry.error:

@@ -1,6 +1,6 @@
 """What starts a trace, while it runs: opened, carried in the context, closed.
 
-Comes in: the observers of requests and commands say that something begins. Goes out: a new trace
+Comes in: the observers of requests, commands and tasks say that something begins. Goes out: a new trace
 in the context, and an origin entry when it opens and when it closes.
 """
 
@@ -16,7 +16,8 @@ import msgspec
 from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 
-from ..causality import Running, Trace, current, new_trace
+from ..causality import Running, Trace, current, new_task, new_trace
+from ..events import Cause
 from ..payloads import plain
 
 MAX_TITLE = 300
@@ -28,10 +29,14 @@ class OriginReceiver(Protocol):
     def origin(self, trace: Trace, fields: dict[str, Any]) -> None:
         """Take the fields of an ``events.Origin`` that opened or closed now. Never raises."""
 
+    def task(self, trace: Trace, around: Trace, fields: dict[str, Any]) -> None:
+        """Take those of an ``events.Task``, which goes on with the trace ``around``. Never raises."""
+
 
 class Opened(msgspec.Struct, eq=False):
     """An origin while it runs. ``request`` is let go when it closes.
 
+    ``around`` is the trace as whoever sent a task was in it, ``attempt`` counts the task's retries.
     ``awaits_close``: the origin goes on until the response is closed, after the handler returned;
     ``answered``: there is such a response.
     """
@@ -41,6 +46,8 @@ class Opened(msgspec.Struct, eq=False):
     verb: str
     title: str
     started: int
+    around: Trace | None = None
+    attempt: int = 0
     request: HttpRequest | None = None
     view: str | None = None
     status: str | None = None
@@ -56,14 +63,20 @@ opened_now: ContextVar[Opened | None] = ContextVar("signalscope_origin", default
 class Origins:
     """Opens and closes origins. ``ignored`` counts the requests that were not recorded.
 
+    ``cause_of`` names a call as other processes know it.
     ``is_own(path)`` says whether a request is for Signalscope itself; ``ignored_paths`` are the
     beginnings of paths that are not recorded.
     """
 
     def __init__(
-        self, heard: OriginReceiver, is_own: Callable[[str], bool], ignored_paths: Sequence[str] = ()
+        self,
+        heard: OriginReceiver,
+        is_own: Callable[[str], bool],
+        ignored_paths: Sequence[str] = (),
+        cause_of: Callable[[Running], Cause | None] = lambda running: running.trace.cause,
     ) -> None:
         self.ignored = 0
+        self.cause_of = cause_of
         self._heard = heard
         self._is_own = is_own
         self._ignored_paths = tuple(ignored_paths)
@@ -75,13 +88,14 @@ class Origins:
             return True
         return self._is_own(path)
 
-    def open(self, type: str, verb: str, title: str) -> Opened:
-        """Begin a trace and report its origin."""
+    def open(
+        self, type: str, verb: str, title: str, *, within: Trace | None = None, attempt: int = 0
+    ) -> Opened:
+        """Begin a trace and report its origin; ``within`` a trace, go on with that and report the task."""
         title = str(plain(title))[:MAX_TITLE]
-        opened = Opened(new_trace(), type, str(plain(verb)), title, time.perf_counter_ns())
-        self._heard.origin(
-            opened.trace, {"state": "opened", "type": type, "verb": opened.verb, "title": title}
-        )
+        trace = new_trace() if within is None else Trace(within.id, new_task(), within.cause)
+        opened = Opened(trace, type, str(plain(verb)), title, time.perf_counter_ns(), within, attempt)
+        self._report(opened, {"state": "opened"})
         return opened
 
     def close(self, opened: Opened) -> None:
@@ -89,19 +103,24 @@ class Origins:
         if opened.closed:
             return
         opened.closed = True
+        duration_us = (time.perf_counter_ns() - opened.started) / 1000
         fields = {
             "state": "closed",
-            "type": opened.type,
-            "verb": opened.verb,
-            "title": opened.title,
-            "view": opened.view,
-            "user": username(opened.request),
             "status": opened.status,
             "error": opened.error,
-            "duration_us": (time.perf_counter_ns() - opened.started) / 1000,
+            "duration_us": duration_us,
         }
+        if opened.around is None:
+            fields |= {"view": opened.view, "user": username(opened.request)}
         opened.request = None
-        self._heard.origin(opened.trace, fields)
+        self._report(opened, fields)
+
+    def _report(self, opened: Opened, fields: dict[str, Any]) -> None:
+        fields |= {"verb": opened.verb, "title": opened.title}
+        if opened.around is None:
+            self._heard.origin(opened.trace, fields | {"type": opened.type})
+        else:
+            self._heard.task(opened.trace, opened.around, fields | {"attempt": opened.attempt})
 
     @contextmanager
     def within(self, opened: Opened) -> Iterator[None]:

@@ -14,7 +14,7 @@ from typing import get_args
 
 import msgspec
 
-from ..events import Bypass, Call, Emission, Entry, Gap, Known, Late, Origin, Outcome, Unknown, decode
+from ..events import Bypass, Call, Emission, Entry, Gap, Known, Late, Origin, Outcome, Task, Unknown, decode
 from ..journal.base import Packed, pack
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,8 +91,9 @@ def _check_names(entry: Entry) -> None:
                 raise ImplausibleError(f"it has not the shape of an entry of kind {entry.kind}")
             _check_name("kind", entry.kind, _KIND)
             _check_name("id", entry.body.get("id", "none"), _ID)
-        case Emission() | Bypass():
+        case Emission() | Bypass() | Task():
             _check_name("id", entry.id, _ID)
+            _check_name("task", entry.task or "none", _ID)
             if entry.cause is not None:
                 for emission in (entry.cause.emission, *entry.cause.above):
                     _check_name("cause", emission, _ID)
@@ -100,6 +101,7 @@ def _check_names(entry: Entry) -> None:
             _check_name("emission", entry.emission, _ID)
         case Outcome():
             _check_name("block", entry.block, _ID)
+            _check_name("task", entry.task or "none", _ID)
         case _:
             pass
 
@@ -110,7 +112,7 @@ def _check_name(what: str, name: object, pattern: re.Pattern[str]) -> None:
 
 
 def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
-    if isinstance(entry, Emission | Origin | Outcome | Bypass):
+    if isinstance(entry, Emission | Origin | Outcome | Bypass | Task):
         yield "duration_us", entry.duration_us
     if isinstance(entry, Gap):
         yield "dropped", entry.dropped
@@ -119,8 +121,11 @@ def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
     if isinstance(entry, Bypass):
         # Django's cursors say -1 for rows that they did not count.
         yield "rows", max(entry.rows or 0, 0)
-    if isinstance(entry, Emission | Bypass):
+    if isinstance(entry, Emission | Bypass | Task):
         yield "cause", (entry.cause.call or 0) if entry.cause else 0
+    if isinstance(entry, Task):
+        yield "attempt", entry.attempt
+    if isinstance(entry, Emission | Bypass):
         yield "line", entry.site.line if entry.site else 0
     if isinstance(entry, Emission):
         yield from _of_calls(entry.calls)

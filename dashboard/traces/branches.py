@@ -1,6 +1,6 @@
 """The parts that a trace's tree is made of: emissions with what they caused, and what hangs between them.
 
-Comes in: entries of one trace. Goes out: ``Node`` and ``Leaf``, linked by cause. Times are
+Comes in: entries of one trace. Goes out: ``Node``, ``Stage`` and ``Leaf``, linked by cause. Times are
 microseconds since 1970, whole ones for beginnings.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from ..events import Bypass, Emission, Outcome
+from ..events import Bypass, Emission, Outcome, Task
 
 QUIET_US = 1_000
 
@@ -20,8 +20,18 @@ class Node(msgspec.Struct, eq=False):
 
     emission: Emission
     start_us: int
-    caused: dict[int | None, list[Node | Leaf]] = {}
+    caused: dict[int | None, list[Node | Stage | Leaf]] = {}
     orphan: bool = False
+
+    @property
+    def id(self) -> str:
+        """The emission's id."""
+        return self.emission.id
+
+    @property
+    def task(self) -> str:
+        """The task that the emission was sent in."""
+        return self.emission.task
 
     @property
     def duration_us(self) -> float:
@@ -48,6 +58,41 @@ class Node(msgspec.Struct, eq=False):
         return [one for one in self.caused.get(index, ()) if isinstance(one, Node)]
 
 
+class Stage(msgspec.Struct, eq=False):
+    """A task with what was sent in it, under ``None``: no call. ``closed`` once it has ended."""
+
+    opened: Task
+    start_us: int
+    caused: dict[int | None, list[Node | Stage | Leaf]] = {}
+    orphan: bool = False
+    closed: Task | None = None
+
+    @property
+    def entry(self) -> Task:
+        """The entry that says most about it."""
+        return self.closed or self.opened
+
+    @property
+    def id(self) -> str:
+        """The task's id, apart from those of emissions."""
+        return f"task.{self.entry.id}"
+
+    @property
+    def task(self) -> str:
+        """The task that it was sent in."""
+        return self.entry.task
+
+    @property
+    def duration_us(self) -> float:
+        """How long it took; nothing while it runs."""
+        return self.entry.duration_us
+
+    @property
+    def seq(self) -> int:
+        """Its place in the journal."""
+        return self.entry.seq
+
+
 class Leaf(msgspec.Struct, eq=False):
     """What has a place in the tree and causes nothing: a bypass, or a transaction that ended."""
 
@@ -66,7 +111,7 @@ class Leaf(msgspec.Struct, eq=False):
         return self.entry.seq
 
 
-Branch = Node | Leaf
+Branch = Node | Stage | Leaf
 
 
 def by_start(branch: Branch) -> tuple[int, int]:
@@ -76,11 +121,16 @@ def by_start(branch: Branch) -> tuple[int, int]:
 
 def walk(branches: Iterable[Branch]) -> Iterator[Node]:
     """Yield the nodes of these branches and all nodes below, in no particular order."""
+    return (one for one in reached(branches) if isinstance(one, Node))
+
+
+def reached(branches: Iterable[Branch]) -> Iterator[Node | Stage]:
+    """Yield the nodes and stages of these branches and all below, in no particular order."""
     # By hand instead of by recursion: a loop of signals nests deeper than Python's stack.
     waiting = list(branches)
     while waiting:
         one = waiting.pop()
-        if isinstance(one, Node):
+        if not isinstance(one, Leaf):
             yield one
             for inside in one.caused.values():
                 waiting.extend(inside)

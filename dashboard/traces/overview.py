@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .. import wording
 from ..events import Bypass, Outcome
-from .branches import Branch, Leaf
+from .branches import Branch, Leaf, Stage
 from .lanes import Path, Span, span
 from .summaries import microseconds
 from .tree import TraceTree
@@ -69,7 +69,7 @@ def overview(tree: TraceTree) -> Overview:
 
 def _bars(tree: TraceTree) -> Iterator[Bar]:
     waiting: list[tuple[Branch, int]] = [(branch, 0) for branch in tree.roots]
-    began, took = tree.summary.started_us, tree.summary.took_us
+    began, took = tree.summary.started_us, tree.summary.lasted_us
     while waiting:
         branch, level = waiting.pop()
         place = span(branch.start_us - began, branch.duration_us, took)
@@ -77,6 +77,10 @@ def _bars(tree: TraceTree) -> Iterator[Bar]:
         if isinstance(branch, Leaf):
             if isinstance(branch.entry, Bypass):
                 yield Bar("ghost", "bypass", place, y, 7)
+            continue
+        if isinstance(branch, Stage):
+            yield Bar("emission" if place.wide else "blip", "none", place, y, 7)
+            waiting += [(inside, level + 1) for inside in branch.caused.get(None, ()) if level + 1 < _LEVELS]
             continue
         family = branch.emission.family
         yield Bar("emission" if place.wide else "blip", family, place, y, 7)
@@ -90,7 +94,7 @@ def _bars(tree: TraceTree) -> Iterator[Bar]:
 
 def _band(outcome: Outcome, tree: TraceTree) -> Band:
     end_us = microseconds(outcome.at) - tree.summary.started_us
-    place = span(end_us - outcome.duration_us, outcome.duration_us, tree.summary.took_us)
+    place = span(end_us - outcome.duration_us, outcome.duration_us, tree.summary.lasted_us)
     roomy = float(place.width) >= _LABELLED
     how = "rollback" if outcome.state == "rolled back" else "commit"
     return Band(

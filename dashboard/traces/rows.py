@@ -1,6 +1,6 @@
 """One line of a trace's tree, with all that a template needs, positions on the lane included.
 
-Comes in: an emission, a call, a bypass, a transaction or several quiet emissions. Goes out:
+Comes in: an emission, a call, a bypass, a transaction, a task or several quiet emissions. Goes out:
 ``Row`` values; times are microseconds since the trace began.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from .. import wording
-from ..events import Bypass, Call, Emission
+from ..events import Bypass, Call, Emission, Process, Task
 from ..query.selection import Sent, family_of
 from . import flags
 from .fates import Fate
@@ -32,7 +32,7 @@ class Row(msgspec.Struct, eq=False):
     round spelled out; ``rolled_back`` says that the transaction around it was.
     """
 
-    kind: Literal["emission", "call", "quiet", "bypass", "transaction", "cut"]
+    kind: Literal["emission", "call", "quiet", "bypass", "transaction", "cut", "task"]
     key: str
     level: int
     start_us: float
@@ -51,6 +51,8 @@ class Row(msgspec.Struct, eq=False):
     orphan: bool = False
     bypass: Bypass | None = None
     fate: Fate | None = None
+    task: Task | None = None
+    process: Process | None = None
     cut: Cut | None = None
     notches: list[Span] = []
     own_us: float | None = None

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from .. import wording
-from ..events import Bypass, Emission, Entry, Gap, Late, Origin, Outcome, Process
+from ..events import Bypass, Emission, Entry, Gap, Late, Origin, Outcome, Process, Task
 from . import flags
 from .flags import LABELS, Flag, is_slow
 from .lanes import Lane, Path
@@ -22,6 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ENDS = frozenset({"request", "command", "task"})
 _ERROR_NAMES = 3
+_MOST_OPEN = 1_000
 _MAX_FLAGS = 2 * len(LABELS)
 
 
@@ -40,6 +41,7 @@ class TraceSummary:
         "_lane",
         "_slow_ms",
         "_started",
+        "_tasks_open",
         "bypasses",
         "calls",
         "closed",
@@ -54,6 +56,7 @@ class TraceSummary:
         "replayed",
         "rollbacks",
         "skipped",
+        "tasks",
         "trace",
         "unsignalled",
     )
@@ -68,6 +71,8 @@ class TraceSummary:
         self.opened: Origin | None = None
         self.closed: Origin | None = None
         self.process: Process | None = None
+        self.tasks = 0
+        self._tasks_open: dict[str, Task] = {}
         self.emissions = self.calls = self.queries = self.errors = 0
         self.bypasses = self.unsignalled = self.skipped = self.rollbacks = 0
         self.first_seq = self.last_seq = 0
@@ -90,6 +95,8 @@ class TraceSummary:
             self._add_emission(entry)
         elif isinstance(entry, Origin):
             self._add_origin(entry)
+        elif isinstance(entry, Task):
+            self._add_task(entry)
         elif isinstance(entry, Late):
             self._add_late(entry)
         elif isinstance(entry, Bypass):
@@ -98,6 +105,19 @@ class TraceSummary:
             self.rollbacks += 1
             end = microseconds(entry.at)
             self._lane.mark_rollback(end - int(entry.duration_us), end)
+
+    def _add_task(self, task: Task) -> None:
+        at = microseconds(task.at)
+        self._began(at - int(task.duration_us), at)
+        if task.state == "opened":
+            self.tasks += 1
+            if len(self._tasks_open) < _MOST_OPEN:
+                self._tasks_open[task.id] = task
+            return
+        self._tasks_open.pop(task.id, None)
+        if task.error:
+            self.errors += 1
+            self._count_error(wording.short(task.error))
 
     def _add_late(self, late: Late) -> None:
         end = microseconds(late.at)
@@ -190,6 +210,18 @@ class TraceSummary:
         return "unfinished" if has_ended(self.opened.process, self.opened.at) else "open"
 
     @property
+    def running_tasks(self) -> int:
+        """How many of its tasks a worker runs now, as far as is known here."""
+        if self.replayed:
+            return len(self._tasks_open)
+        return sum(not has_ended(task.process, task.at) for task in self._tasks_open.values())
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more is to be expected."""
+        return self.state in ("open", "loose") or self.running_tasks > 0
+
+    @property
     def started_us(self) -> int:
         """When it began, in microseconds since 1970."""
         return self._started or 0
@@ -205,6 +237,11 @@ class TraceSummary:
         if self.closed and self.closed.duration_us:
             return self.closed.duration_us
         return float(max(self._ended - self.started_us, 0))
+
+    @property
+    def lasted_us(self) -> float:
+        """How long until the last of its tasks ended: longer than it took where they outlived its origin."""
+        return max(self.took_us, float(self._ended - self.started_us)) if self.tasks else self.took_us
 
     @property
     def status(self) -> str:

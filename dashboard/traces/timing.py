@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from .branches import Branch, Node
+from .branches import Branch, Node, Stage, reached
 from .flags import Flag, of_call, ordered
 
 _JITTER_US = 2.0
@@ -152,7 +152,11 @@ class Totals(NamedTuple):
 
 
 def totals(roots: Iterable[Branch], slow_ms: float) -> Totals:
-    """Return what each receiver and each signal of the tree took."""
+    """Return what each receiver and each signal of the tree took, what tasks ran included."""
+    top = list(roots)
+    # A task runs beside what sent it, not in it: what it sent counts for itself.
+    inside = [one for stage in reached(top) if isinstance(stage, Stage) for one in stage.caused.get(None, ())]
+    roots = [*top, *inside]
     receivers: dict[str, Total] = {}
     signals: dict[str, Total] = {}
     running: Counter[str] = Counter()

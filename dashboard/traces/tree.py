@@ -15,12 +15,13 @@ import msgspec
 from ..events import Bypass, Call, Emission, Entry, Gap, Outcome
 from ..query.selection import Sent
 from . import fates, flags, loops, timing
-from .branches import Branch, Leaf, Node, by_start, walk
+from .branches import Branch, Leaf, Node, Stage, by_start, reached
 from .fates import Fates
 from .flags import Flag
 from .lanes import Span, span
 from .late import settled
 from .loops import Cut
+from .places import Places, stages
 from .rows import NOTCHES, PALE_PARTS, Row, Rows
 from .summaries import TraceSummary, microseconds, summarise
 
@@ -76,6 +77,7 @@ class TraceTree(msgspec.Struct, eq=False):
     slow_ms: float = 50.0
     nodes: dict[str, Node] = {}
     fates: Fates = msgspec.field(default_factory=Fates)
+    stages: dict[str, Stage] = {}
 
     def find(self, id: str) -> Emission | None:
         """Return one of its emissions."""
@@ -115,6 +117,9 @@ class TraceTree(msgspec.Struct, eq=False):
             branch = line.branch
             if isinstance(branch, Leaf):
                 yield line
+            elif isinstance(branch, Stage):
+                yield line
+                stack.append(_siblings(branch.caused.get(None, ()), line.level + 1, sieve))
             elif line.quiet:
                 yield line
                 stack.append(_Line(line.level + 1, node, hidden=True) for node in line.quiet)
@@ -135,6 +140,8 @@ class TraceTree(msgspec.Struct, eq=False):
             if isinstance(branch.entry, Bypass):
                 return self._bypass_row(line.level, branch, branch.entry, sieve)
             return self._transaction_row(line.level, branch, branch.entry)
+        if isinstance(branch, Stage):
+            return self._task_row(line.level, branch)
         if line.quiet:
             return self._quiet_row(line)
         if line.cut:
@@ -168,6 +175,24 @@ class TraceTree(msgspec.Struct, eq=False):
             orphan=node.orphan,
             loop=loop,
             rolled_back=fate is not None and fate.rolled_back,
+        )
+
+    def _task_row(self, level: int, stage: Stage) -> Row:
+        start = stage.start_us - self.summary.started_us
+        error = stage.entry.error
+        return Row(
+            "task",
+            stage.id,
+            level,
+            start,
+            stage.duration_us,
+            self._span(start, stage.duration_us),
+            "none",
+            task=stage.entry,
+            process=stage.opened.process,
+            opens=bool(stage.caused),
+            orphan=stage.orphan,
+            flags=[Flag("error", error, f"raised: {error}")] if error else [],
         )
 
     def _call_row(self, level: int, node: Node, index: int, sieve: Sieve) -> Row:
@@ -280,7 +305,7 @@ class TraceTree(msgspec.Struct, eq=False):
         )
 
     def _span(self, start_us: float, duration_us: float) -> Span:
-        return span(start_us, duration_us, self.summary.took_us)
+        return span(start_us, duration_us, self.summary.lasted_us)
 
 
 def _siblings(branches: Iterable[Branch], level: int, sieve: Sieve) -> Iterator[_Line]:
@@ -327,73 +352,60 @@ def _inside(node: Node, level: int, sieve: Sieve) -> Iterator[_Line]:
 def assemble(entries: Iterable[Entry], slow_ms: float = 50.0) -> TraceTree:
     """Return the tree of one trace's entries.
 
-    An emission whose cause is not among them becomes a root and is marked an orphan; so does one
-    whose chain of causes never reaches a root (which only damaged entries have).
+    An emission or a task whose cause is not among them becomes a root and is marked an orphan; so does
+    one whose chain of causes never reaches a root (which only damaged entries have).
     """
     held = settled(entry for entry in entries if not isinstance(entry, Gap))
     nodes: dict[str, Node] = {}
     for entry in held:
         if isinstance(entry, Emission) and entry.id not in nodes:
             nodes[entry.id] = Node(entry, microseconds(entry.at), {})
-    roots: list[Branch] = [node for node in nodes.values() if _place(node, nodes)]
-    roots += _unreached(nodes, roots)
-    roots += _leaves(held, nodes)
-    for node in nodes.values():
-        for children in node.caused.values():
+    places = Places(nodes, stages(held))
+    inner: list[Node | Stage] = [*nodes.values(), *places.stages.values()]
+    roots: list[Branch] = [one for one in inner if places.put(one)]
+    roots += _unreached(inner, places, roots)
+    roots += _leaves(held, places)
+    for one in inner:
+        for children in one.caused.values():
             children.sort(key=by_start)
     roots.sort(key=by_start)
-    return TraceTree(summarise(held, slow_ms), roots, slow_ms, nodes, Fates(held))
+    return TraceTree(summarise(held, slow_ms), roots, slow_ms, nodes, Fates(held), places.stages)
 
 
-def _place(node: Node, nodes: dict[str, Node]) -> bool:
-    cause = node.emission.cause
-    if cause is None:
-        return True
-    parent = nodes.get(cause.emission)
-    if parent is None:
-        node.orphan = True
-        return True
-    parent.caused.setdefault(cause.call, []).append(node)
-    return False
-
-
-def _unreached(nodes: dict[str, Node], roots: list[Branch]) -> list[Node]:
-    seen = {node.emission.id for node in walk(roots)}
+def _unreached(inner: list[Node | Stage], places: Places, roots: list[Branch]) -> list[Node | Stage]:
+    seen = {one.id for one in reached(roots)}
     freed = []
-    for node in nodes.values():
-        if node.emission.id in seen:
+    for one in inner:
+        if one.id in seen:
             continue
         # A ring of causes: cut it at the member that was stored first.
-        cause = node.emission.cause
-        if cause is not None and cause.emission in nodes:
-            siblings = nodes[cause.emission].caused[cause.call]
-            siblings.remove(node)
-            if not siblings:
-                del nodes[cause.emission].caused[cause.call]
-        node.orphan = True
-        freed.append(node)
-        seen.update(reached.emission.id for reached in walk([node]))
+        places.take(one)
+        one.orphan = True
+        freed.append(one)
+        seen.update(found.id for found in reached([one]))
     return freed
 
 
-def _leaves(entries: Iterable[Entry], nodes: dict[str, Node]) -> list[Leaf]:
+def _leaves(entries: Iterable[Entry], places: Places) -> list[Leaf]:
     """Hang bypasses and transactions into the tree; return those that belong at its top."""
     roots = []
+    nodes = places.nodes
     inside, doing = _first_inside(nodes), _with_effects(nodes)
     seen: set[str] = set()
+    parent: Node | Stage | None
     for entry in entries:
         if isinstance(entry, Bypass) and entry.id not in seen:
             seen.add(entry.id)
             leaf = Leaf(entry, microseconds(entry.at))
-            parent = nodes.get(entry.cause.emission) if entry.cause else None
+            parent, call = places.of(entry.cause, entry.task)
             leaf.orphan = entry.cause is not None and parent is None
-            call = entry.cause.call if entry.cause else None
         elif isinstance(entry, Outcome) and entry.block not in seen:
             seen.add(entry.block)
             leaf = Leaf(entry, microseconds(entry.at) - round(entry.duration_us))
-            parent, call = _around(leaf, inside.get(entry.block), nodes)
+            parent, call = _around(leaf, inside.get(entry.block), nodes, entry.task)
             if entry.block not in inside:
                 parent, call = doing.get(entry.block, (None, None))
+            parent = parent or places.stages.get(entry.task)
         else:
             continue
         if parent is None:
@@ -423,12 +435,16 @@ def _with_effects(nodes: dict[str, Node]) -> dict[str, tuple[Node, int]]:
     return found
 
 
-def _around(leaf: Leaf, inside: Node | None, nodes: dict[str, Node]) -> tuple[Node | None, int | None]:
+def _around(
+    leaf: Leaf, inside: Node | None, nodes: dict[str, Node], task: str
+) -> tuple[Node | None, int | None]:
     """Return the call in which a transaction began: the first around ``inside`` that is older than it."""
     for _ in range(len(nodes)):
         cause = inside.emission.cause if inside else None
         inside = nodes.get(cause.emission) if cause else None
-        if inside is None or cause is None or cause.call is None or cause.call >= len(inside.emission.calls):
+        if inside is None or cause is None or cause.call is None or inside.task != task:
+            return None, None
+        if cause.call >= len(inside.emission.calls):
             return None, None
         if inside.call_start(cause.call) <= leaf.start_us + _JITTER_US:
             return inside, cause.call
