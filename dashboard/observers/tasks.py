@@ -26,7 +26,7 @@ def install(origins: Origins) -> None:
     """Watch tasks from now on, if Celery is imported. Installing twice changes nothing."""
     global _origins
     _origins = origins
-    celery = sys.modules.get("celery.signals") or (_signals() if "celery" in sys.modules else None)
+    celery = sys.modules.get("celery.signals") or (_signals() if sys.modules.get("celery") else None)
     if celery is not None:
         celery.before_task_publish.connect(_publish, weak=False, dispatch_uid=_UID)
         celery.task_prerun.connect(_begin, weak=False, dispatch_uid=_UID)
