@@ -5,6 +5,7 @@ Comes in: a journal's opener. Goes out: the contract of ``dashboard.journal.base
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import uuid
@@ -68,6 +69,15 @@ def test_bodies_are_the_entries_each_with_its_json(journal: Journal) -> None:
     assert [events.decode(body, entry.seq) for entry, body in pairs] == journal.read(2, 3)
     assert [entry for entry, _ in journal.read_bodies(1, 100, TRACE)] == journal.read_trace(TRACE, 100, 1)
     assert journal.read_bodies(0, 100, "nobody") == []
+
+
+def test_bodies_keep_what_only_a_newer_version_knows(journal: Journal) -> None:
+    newer = json.dumps(json.loads(events.encode(emission("e1"))) | {"mood": {"of": ["tomorrow"]}}).encode()
+    unheard = b'{"kind":"telepathy","at":"2026-01-01T12:00:00Z","trace":"t","to":"all"}'
+    journal.append_packed([pack(emission("e1"))._replace(body=newer), pack(events.decode(unheard))])
+    assert [body for _, body in journal.read_bodies(0, 10)] == [newer, unheard]
+    assert [body for _, body in journal.read_bodies(0, 10, TRACE)] == [newer]
+    assert [body for _, body in journal.read_bodies(0, 10, "t")] == [unheard]
 
 
 def many(count: int, **fields: Any) -> list[Entry]:

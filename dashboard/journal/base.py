@@ -172,13 +172,12 @@ class Journal(ABC):
     def read_trace(self, trace: str, limit: int, after: int = 0) -> list[Entry]:
         """Return at most ``limit`` entries of one trace with ``seq > after``, oldest first."""
 
+    @abstractmethod
     def read_bodies(self, after: int, limit: int, trace: str = "") -> list[tuple[Entry, bytes]]:
-        """Return what ``read`` returns, or with ``trace`` ``read_trace``, each entry with its JSON.
+        """Return what ``read`` returns, or with ``trace`` ``read_trace``, each entry with its JSON as stored.
 
-        A journal that stores JSON gives it as stored: fields of a newer version are in it alone.
+        Fields of a newer version are in that alone.
         """
-        entries = self.read_trace(trace, limit, after) if trace else self.read(after, limit)
-        return [(entry, encode(entry)) for entry in entries]
 
     @abstractmethod
     def read_object(self, model: str, pk: str, before: int | None, limit: int) -> list[Entry]:

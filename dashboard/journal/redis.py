@@ -137,6 +137,9 @@ class RedisJournal(Journal):
 
     def read(self, after: int, limit: int) -> list[Entry]:
         """Return at most ``limit`` entries with ``seq > after``, oldest first."""
+        return _decoded(self._after(after, limit))
+
+    def _after(self, after: int, limit: int) -> list[Row]:
         found: list[Row] = []
         more = True
         while more and len(found) < limit:
@@ -150,7 +153,7 @@ class RedisJournal(Journal):
             found += [row for row in _rows([*inside, *beyond], int(floor or 0)) if row.seq > after]
             after = _last(beyond[0]) if beyond else end
             more = bool(beyond)
-        return _decoded(found[:limit])
+        return found[:limit]
 
     def read_back(self, before: int | None, limit: int) -> list[Entry]:
         """Return at most ``limit`` entries with ``seq < before`` (``None``: from the end), newest first."""
@@ -171,7 +174,15 @@ class RedisJournal(Journal):
 
     def read_trace(self, trace: str, limit: int, after: int = 0) -> list[Entry]:
         """Return at most ``limit`` entries of one trace with ``seq > after``, oldest first."""
+        return _decoded(self._of_trace(trace, limit, after))
+
+    def _of_trace(self, trace: str, limit: int, after: int) -> list[Row]:
         return self._find(term("trace", trace), lambda packed: packed.trace == trace, limit, after=after)
+
+    def read_bodies(self, after: int, limit: int, trace: str = "") -> list[tuple[Entry, bytes]]:
+        """Return entries with ``seq > after``, of one trace if given, each with its JSON as stored."""
+        rows = self._of_trace(trace, limit, after) if trace else self._after(after, limit)
+        return [(unpack(row.packed.body, row.seq), row.packed.body) for row in rows]
 
     def read_object(self, model: str, pk: str, before: int | None, limit: int) -> list[Entry]:
         """Return at most ``limit`` emissions about one object with ``seq < before``, newest first."""
@@ -190,7 +201,7 @@ class RedisJournal(Journal):
         found = self._find_back(term("emission", id), lambda packed: packed.id == id, 1, None)
         return found[0] if found and isinstance(found[0], Emission) else None
 
-    def _find(self, wanted: bytes, matches: Matches, limit: int, *, after: int) -> list[Entry]:
+    def _find(self, wanted: bytes, matches: Matches, limit: int, *, after: int) -> list[Row]:
         """Return the first entries after ``after`` that have the term and match."""
         found: list[Row] = []
         low, width = after + 1, min(limit, _CHUNKS_FIRST)
@@ -202,7 +213,7 @@ class RedisJournal(Journal):
             if len(places) < width:
                 break
             low, width = places[-1] + 1, min(width * 2, _CHUNKS_MOST)
-        return _decoded(found[:limit])
+        return found[:limit]
 
     def _find_back(self, wanted: bytes, matches: Matches, limit: int, before: int | None) -> list[Entry]:
         """Return the last entries before ``before`` that have the term and match, newest first."""
