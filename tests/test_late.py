@@ -16,6 +16,7 @@ from dashboard.journal.base import unpack
 from dashboard.management.sentences import sentence
 from dashboard.query import parse
 from dashboard.redaction import Redactor
+from dashboard.statistics import calls_of, collect
 from dashboard.traces.late import settled
 from dashboard.traces.tree import assemble
 
@@ -120,6 +121,18 @@ def test_an_end_is_put_where_its_emission_is_and_others_entries_stay_as_they_are
     assert whole.stopped == []
     assert lost is ends[2]
     assert [one.outcome for one in sent.calls] == ["returned", "running"]
+
+
+def test_figures_of_the_graph_and_of_the_receivers_count_a_call_as_it_ended() -> None:
+    sent = emission("e1", calls=[call("app.slow", outcome="running", duration_us=9.0)])
+    end = Late(
+        at=sent.at, emission="e1", index=0, call=call("app.slow", outcome="raised", duration_us=3_000.0)
+    )
+    figures = collect([sent, end], 60.0).nodes["receiver", "app.slow"]
+    assert [(sample.duration_us, sample.failed) for sample in figures.samples] == [(3_000.0, True)]
+    (ran,) = calls_of([sent, end], [], 60.0).strays.values()
+    assert ran.last is not None
+    assert (ran.last.outcome, ran.figures.count, ran.figures.errors) == ("raised", 1, 1)
 
 
 def test_an_end_has_a_line_of_its_own_in_the_terminal_and_is_let_in_by_no_filter() -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..events import Call, Emission, Entry
 from ..registrations import UNRESOLVED, Registration
+from ..traces.late import settled
 from .figures import Figures, Sample
 
 
@@ -74,7 +75,7 @@ def calls_of(entries: Iterable[Entry], registered: Iterable[Registration], windo
     """
     ran = Ran({}, {})
     owners = _Owners(registered, ran, window_s)
-    for entry in entries:
+    for entry in settled(entries):
         if isinstance(entry, Emission) and entry.calls:
             times: dict[str, int] = {}
             for call in entry.calls:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..events import Bypass, Emission, Entry, Origin
 from ..traces.fates import Fates
+from ..traces.late import settled
 from .figures import Figures, Sample
 from .origins import RouteOf, origin_label, route_of
 
@@ -80,6 +81,7 @@ def collect(
         route: gives a request's path its route.
     """
     statistics = Statistics(window_s)
+    entries = settled(entries)
     keys = _origins(statistics, entries, known, route)
     fates = Fates(entries)
     emissions = [entry for entry in entries if isinstance(entry, Emission)]
