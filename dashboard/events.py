@@ -1,7 +1,8 @@
 """What the journal holds: one struct per kind of entry, and their JSON.
 
 Comes in: values the writer has already reduced to text and numbers. Goes out: JSON objects, one
-per entry, with the keys that ``manage.py signals tail --json`` prints (docs/architecture.md).
+per entry, with the keys that ``manage.py signals tail --json`` prints. What has its default is left
+out, in the JSON as in what a journal stores: of most calls all but name, line and two times does.
 Times are UTC; durations and offsets are microseconds and say so in their name (``_us``).
 """
 
@@ -21,7 +22,7 @@ SIDE_BY_SIDE = "side by side"
 """Stands after a mutation's values where several calls ran at once: each of them may have made it."""
 
 
-class Cause(msgspec.Struct, frozen=True):
+class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     """The call during which something was sent.
 
     ``call`` is the index into the emission's calls, or ``None`` when the work outlived its call
@@ -34,7 +35,7 @@ class Cause(msgspec.Struct, frozen=True):
     above: tuple[str, ...] = ()
 
 
-class Process(msgspec.Struct, frozen=True):
+class Process(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where an entry was recorded. ``thread`` is the thread's name."""
 
     host: str
@@ -42,7 +43,7 @@ class Process(msgspec.Struct, frozen=True):
     thread: str = ""
 
 
-class Site(msgspec.Struct, frozen=True):
+class Site(msgspec.Struct, frozen=True, omit_defaults=True):
     """A source line: the file as shown (relative to the project when inside it), line, function."""
 
     file: str
@@ -50,7 +51,7 @@ class Site(msgspec.Struct, frozen=True):
     function: str
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a traceback; ``own`` is true for the project's code, false for libraries."""
 
     file: str
@@ -60,7 +61,7 @@ class Frame(msgspec.Struct, frozen=True):
     own: bool = False
 
 
-class Raised(msgspec.Struct):
+class Raised(msgspec.Struct, omit_defaults=True):
     """An exception a receiver raised: dotted type, message (bounded, redacted), traceback."""
 
     type: str
@@ -73,14 +74,14 @@ class Raised(msgspec.Struct):
         return self.type.rpartition(".")[2]
 
 
-class Instance(msgspec.Struct, frozen=True):
+class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
     """The model instance an emission is about. ``model`` is set where it is not the sender."""
 
     pk: str | None = None
     model: str | None = None
 
 
-class Statement(msgspec.Struct):
+class Statement(msgspec.Struct, omit_defaults=True):
     """SQL of one shape that a call ran: how often, in all how long, and when (first runs only)."""
 
     sql: str
@@ -90,7 +91,7 @@ class Statement(msgspec.Struct):
     alias: str = "default"
 
 
-class Effect(msgspec.Struct):
+class Effect(msgspec.Struct, omit_defaults=True):
     """Something a call did outside the database: ``mail``, ``cache``, or a planned ``on_commit``.
 
     ``blocks`` are the ids of the blocks that were open around it, as far as they matter to it, outermost
@@ -103,7 +104,7 @@ class Effect(msgspec.Struct):
     blocks: list[str] | None = None
 
 
-class Call(msgspec.Struct):
+class Call(msgspec.Struct, omit_defaults=True):
     """One receiver's run within an emission.
 
     ``queries`` and ``query_us`` are its own, without those of calls nested in it. ``mutations``
@@ -127,7 +128,7 @@ class Call(msgspec.Struct):
     flags: list[str] = []
 
 
-class Transaction(msgspec.Struct, frozen=True):
+class Transaction(msgspec.Struct, frozen=True, omit_defaults=True):
     """The transaction around an emission: ``open`` or ``autocommit`` when it was sent.
 
     ``blocks`` are the ids of the open ``atomic`` blocks, outermost first. An ``outcome`` entry for
@@ -139,7 +140,7 @@ class Transaction(msgspec.Struct, frozen=True):
     blocks: list[str] = []
 
 
-class _Entry(msgspec.Struct, kw_only=True, tag_field="kind"):
+class _Entry(msgspec.Struct, kw_only=True, tag_field="kind", omit_defaults=True):
     """What every entry has. ``seq`` is 0 until the journal has stored it."""
 
     seq: int = 0

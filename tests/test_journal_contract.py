@@ -232,6 +232,7 @@ NARROWS = {
     "when": Narrow(((Trait("at_us", "least", pack(emission(ms=20)).at_us),),)),
     "how a trace begins": Narrow(((Trait("trace", "starts", "B3b3"),),)),
     "among traces": Narrow(((Trait("trace", "among", frozenset({"c" * 32, "d" * 32})),),)),
+    "lacks": Narrow(((Trait("signal", "lacks", "POST_"),), (Trait("sender", "lacks", "demo_app.Tag"),))),
     "text": Narrow(((Trait("body", "contains", "errno 111]"),),)),
     "signs of patterns": Narrow(((Trait("body", "contains", "100%_\\"),),)),
 }

@@ -28,6 +28,7 @@ import pytest
 from dashboard.events import Emission, Entry, Gap, Unknown
 from dashboard.journal import Cursor, JournalError, Narrow, Trait
 from dashboard.journal.sqlite import SqliteJournal
+from dashboard.journal.sqlite_file import PAGE_BYTES
 from dashboard.journal.sqlite_pool import IDLE_LIMIT
 
 from .samples import emission, origin
@@ -148,6 +149,12 @@ def test_every_read_goes_through_an_index(journal: SqliteJournal, path: Path, re
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
     assert any("SEARCH" in step for step in plan)
     assert not any(re.search("SCAN (entries|meta)|TEMP B-TREE", step) for step in plan)
+
+
+def test_a_new_file_has_large_pages(journal: SqliteJournal, path: Path) -> None:
+    journal.append([emission()])
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA page_size").fetchone() == (PAGE_BYTES,)
 
 
 def test_connections_are_few_however_many_threads_come(journal: SqliteJournal) -> None:

@@ -134,7 +134,7 @@ def test_a_bypass_is_found_through_its_trace(journal: Journal) -> None:
 
 
 def test_very_many_calls_are_cut_and_counted(journal: Journal) -> None:
-    journal.append([emission("e1", calls=[call() for _ in range(MAX_CALLS + 7)])])
+    journal.append([emission("e1", calls=[call(file="demo_app/" * 60) for _ in range(MAX_CALLS + 7)])])
     response = get("e1")
     assert response.content.decode().count('<span class="ord">') == MAX_CALLS
     assert "7 more calls, not listed here." in text(response)

@@ -7,7 +7,7 @@ of these only the two times differ from one run of the receiver to the next.
 from __future__ import annotations
 
 import linecache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -22,15 +22,7 @@ from .identity import Identity
 
 _MAX_RECEIVERS = 10_000
 _MAX_RUNNING = 1_000
-_TIMES = b'"offset_us":0.0,"duration_us":0.0,'
 _json = msgspec.json.Encoder()
-
-
-class _Quiet(NamedTuple):
-    """The JSON of a receiver's uneventful call: what comes before its two times, and after."""
-
-    before: str
-    after: str
 
 
 class CallEncoder:
@@ -39,7 +31,8 @@ class CallEncoder:
     def __init__(self, identity: Identity, redactor: Redactor) -> None:
         self._identity = identity
         self._redactor = redactor
-        self._quiet: dict[Receiver, _Quiet] = {}
+        self._quiet: dict[Receiver, str] = {}
+        """The JSON of each receiver's uneventful call, up to its two times."""
         # Held, so that the id cannot become another's.
         self._running: dict[int, Running] = {}
 
@@ -50,16 +43,14 @@ class CallEncoder:
         quiet = self._quiet.get(receiver) or self._remember(receiver)
         started = call.started
         return (
-            f"{quiet.before}{(started - sent.started) / 1000}"
-            f',"duration_us":{(call.ended - started) / 1000},{quiet.after}'
+            f'{quiet}{(started - sent.started) / 1000},"duration_us":{(call.ended - started) / 1000}}}'
         ), 0
 
-    def _remember(self, receiver: Receiver) -> _Quiet:
+    def _remember(self, receiver: Receiver) -> str:
         if len(self._quiet) >= _MAX_RECEIVERS:
             self._quiet.clear()
-        sample = Call(receiver.name, file=receiver.file, line=receiver.line)
-        before, _, after = _json.encode(sample).partition(_TIMES)
-        quiet = self._quiet[receiver] = _Quiet(f'{before.decode()}"offset_us":', after.decode())
+        sample = _json.encode(Call(receiver.name, file=receiver.file, line=receiver.line)).decode()
+        quiet = self._quiet[receiver] = f'{sample[:-1]},"offset_us":'
         return quiet
 
     def _eventful(self, call: Running, receiver: Receiver, sent: Sent) -> tuple[str, int]:

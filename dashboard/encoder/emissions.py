@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .. import naming, sites
-from ..causality import Block, Running
-from ..events import Late, Site, Transaction
+from ..causality import Block, Running, Trace
+from ..events import Emission, Instance, Late, Site, Transaction
 from ..journal.base import Packed
 from ..payloads import Usual, plain
 from ..recorded import LateRecorded, Profile, Receiver, Sent
@@ -25,6 +25,7 @@ from .identity import Identity
 
 _MAX_COMMON = 10_000
 _NOWHERE = None, 0
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Emission)}
 _json = msgspec.json.Encoder()
 
 
@@ -51,7 +52,7 @@ class EmissionEncoder:
         self._common: dict[tuple[Any, ...], _Common] = {}
         self._usual: dict[int, str] = {}
         self._second = 0, ""
-        self._around: tuple[tuple[Block, ...], str | None, str] = ((), None, "null")
+        self._around: tuple[tuple[Block, ...], str | None, str] = ((), None, "")
 
     def encode(self, sent: Sent, running: Sequence[Running], receivers: Sequence[Receiver]) -> Packed | None:
         """Return the entry of an emission, ``None`` when its signal is ignored by name."""
@@ -72,11 +73,10 @@ class EmissionEncoder:
         trace, payload = sent.trace.id, sent.payload
         using = payload.get("using") if common.of_models else None
         body = (
-            f'{{"kind":"emission","trace":"{trace}","task":"{sent.trace.task}","at":"{self._iso(at_us)}","id":"{emission_id}",'
-            f'"cause":{self._cause(sent)},"duration_us":{duration_us},"instance":{instance},'
-            f'"payload":{self._payload(payload)},"transaction":{self._transaction(sent.blocks, using)},'
-            f'"flags":{_flags(sent, times, failed)},"calls":[{",".join(calls)}],'
-            f'"stopped":{_text([one.name for one in stopped]) if stopped else "[]"},{common.json}'
+            f'{{"kind":"emission","trace":"{trace}",{_task(sent.trace)}"at":"{self._iso(at_us)}",'
+            f'"id":"{emission_id}","duration_us":{duration_us},{self._cause(sent)}{instance}{self._payload(payload)}'
+            f"{self._transaction(sent.blocks, using)}{_flags(sent, times, failed)}"
+            f"{_calls(calls)}{_stopped(stopped)}{common.json}"
         )
         return Packed(
             "emission",
@@ -140,7 +140,8 @@ class EmissionEncoder:
             "method": sent.method,
             "site": line_of(sent.site),
         }
-        common = _Common(signal, family in naming.OF_MODELS, sent.site, _text(shared)[1:])
+        told = {key: value for key, value in shared.items() if value != _DEFAULTS[key]}
+        common = _Common(signal, family in naming.OF_MODELS, sent.site, _text(told)[1:])
         self._common[key] = common
         return common
 
@@ -153,17 +154,18 @@ class EmissionEncoder:
     def _cause(self, sent: Sent) -> str:
         parent = sent.cause
         if parent is None or parent.head is None:
-            return "null" if sent.trace.cause is None else _text(sent.trace.cause)
+            return "" if sent.trace.cause is None else f'"cause":{_text(sent.trace.cause)},'
         above = ",".join([f'"{one}"' for one in self._identity.above(parent)])
         of = self._identity.id(parent.head.number)
-        return f'{{"emission":"{of}","call":{parent.index},"above":[{above}]}}'
+        around = f',"above":[{above}]' if above else ""
+        return f'"cause":{{"emission":"{of}","call":{parent.index}{around}}},'
 
     def _payload(self, payload: dict[str, Any]) -> str:
         if type(payload) is not Usual:
-            return self._checked(payload) if payload else "{}"
+            return f'"payload":{self._checked(payload)},' if payload else ""
         known = self._usual.get(id(payload))
         if known is None:
-            known = self._usual[id(payload)] = _text(payload)
+            known = self._usual[id(payload)] = f'"payload":{_text(payload)},'
         return known
 
     def _checked(self, payload: dict[str, Any]) -> str:
@@ -186,7 +188,7 @@ class EmissionEncoder:
         if blocks is self._around[0] and using == self._around[1]:
             return self._around[2]
         around = transaction(self._identity, blocks, using if type(using) is str else None)
-        json = "null" if around is None else _text(around)
+        json = "" if around is None else f'"transaction":{_text(around)},'
         self._around = blocks, using, json
         return json
 
@@ -218,28 +220,38 @@ def _text(value: Any) -> str:
 def _instance(sent: Sent) -> tuple[str | None, str | None, str]:
     """Return the instance's key and model to look it up by, and its JSON."""
     if sent.kind is None:
-        return None, None, "null"
+        return None, None, ""
     pk, label = sent.pk, sent.kind.label
     model = label or sent.sender
-    other = "null" if label == sent.sender else _text(label)
-    if type(pk) is int:
-        return str(pk), model, f'{{"pk":"{pk}","model":{other}}}'
-    if pk is None:
-        return None, model, f'{{"pk":null,"model":{other}}}'
-    key = str(plain(pk))
-    return key, model, f'{{"pk":{_text(key)},"model":{other}}}'
+    if type(pk) is int and label == sent.sender:
+        return str(pk), model, f'"instance":{{"pk":"{pk}"}},'
+    key = None if pk is None else str(plain(pk))
+    instance = Instance(key, None if label == sent.sender else label)
+    return key, model, f'"instance":{_text(instance)},'
+
+
+def _task(trace: Trace) -> str:
+    return f'"task":"{trace.task}",' if trace.task else ""
+
+
+def _calls(calls: list[str]) -> str:
+    return f'"calls":[{",".join(calls)}],' if calls else ""
+
+
+def _stopped(receivers: Sequence[Receiver]) -> str:
+    return f'"stopped":{_text([one.name for one in receivers])},' if receivers else ""
 
 
 def _flags(sent: Sent, times: int, failed: int) -> str:
     depth = 1 if sent.cause is None else _depth(sent)
     if depth == 1 and not times and not failed:
-        return "[]"
+        return ""
     flags = ["error"] if failed else []
     if depth > 1:
         flags.append(f"loop:{depth}")
     if times:
         flags.append(f"n+1:{times}")
-    return _text(flags)
+    return f'"flags":{_text(flags)},'
 
 
 def _depth(sent: Sent) -> int:

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from .base import Packed
 
 Field = Literal["kind", "trace", "at_us", "signal", "sender", "model", "pk", "duration_us", "failed", "body"]
-How = Literal["is", "among", "contains", "starts", "least", "most"]
+How = Literal["is", "among", "contains", "lacks", "starts", "least", "most"]
 
 
 class Trait(NamedTuple):
     """One thing to check: a field of ``Packed``, how, and the value.
 
-    ``is``, ``contains`` and ``starts`` take ASCII letters of either case as the same. ``among`` takes a
-    frozenset of texts, compared as they are. ``least`` and ``most`` include the number itself.
+    ``is``, ``contains``, ``lacks`` and ``starts`` take ASCII letters of either case as the same. ``among``
+    takes a frozenset of texts, compared as they are. ``least`` and ``most`` include the number itself.
     """
 
     field: Field
@@ -28,10 +28,10 @@ class Trait(NamedTuple):
     value: Any
 
     def holds(self, packed: Packed) -> bool:
-        """Return whether the entry has the trait; what it has no value for, it has not."""
+        """Return whether the entry has the trait; without a value it only ``lacks``."""
         stored = getattr(packed, self.field)
         if stored is None:
-            return False
+            return self.how == "lacks"
         if self.how in ("least", "most"):
             return bool(stored >= self.value if self.how == "least" else stored <= self.value)
         if self.how == "among":
@@ -41,7 +41,9 @@ class Trait(NamedTuple):
         text, value = _folded(stored), _folded(self.value)
         if self.how == "is":
             return text == value
-        return text.startswith(value) if self.how == "starts" else value in text
+        if self.how == "starts":
+            return text.startswith(value)
+        return (value in text) == (self.how == "contains")
 
 
 Clause = tuple[Trait, ...]

@@ -28,7 +28,7 @@ Stretch = tuple[int, int]
 ReadStretch = Callable[[Stretch, int], list[Entry]]
 
 _COLUMNS = {"at_us": "at"}
-_COMMON = 'gbzymqkhwf879643ulcd25n/t.risoape10,:"'
+_COMMON = 'z/k wyvg-m_bh79684p53f2u1.lc0ondrti,a:se"'
 """The signs of a body from rare to common; what is not named here is rarer still."""
 
 _LEAST_QUICK = 4
@@ -65,6 +65,8 @@ def _test(trait: Trait, *, alone: bool) -> tuple[str, list[Any]]:
     like = f"{column} LIKE ? ESCAPE '\\'"
     if trait.how == "starts":
         return like, [f"{_escaped(trait.value)}%"]
+    if trait.how == "lacks":
+        return f"({column} IS NULL OR NOT {like})", [f"%{_escaped(trait.value)}%"]
     whole = trait.value
     quick = _from_rarest(whole) if trait.field == "body" else whole
     if quick == whole:

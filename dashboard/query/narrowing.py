@@ -7,21 +7,24 @@ How texts become traits: letters are compared in the journal as ASCII knows them
 does. So only runs of ASCII characters are asked for, without those beside others (``İ`` folds to ``i`` and
 a dot), and not across ``ss`` (``ß``). The Kelvin sign, the long s and ligatures such as U+FB01, which fold
 to plain letters too, are left out of this: a text that holds one is not found by those letters.
+What has its default (``custom``, ``send``) does not stand in the JSON.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from functools import cached_property
 from itertools import product
 
 from ..journal.narrow import Clause, Field, Narrow, Trait
 from . import Query, terms
-from .nodes import And, Condition, Node, Not, Or
+from .nodes import And, Condition, Node, Not, Or, conditions
 
-TracesOf = Callable[[Condition], frozenset[str] | None]
-"""The traces of which what is known may meet a condition; ``None`` when they are too many to be of use."""
+TracesOf = Callable[[Collection[Condition]], frozenset[str] | None]
+"""The traces of which what is known may meet one of these conditions; ``None`` when they are too many to be
+of use."""
 
 MOST_CLAUSES = 12
 
@@ -43,18 +46,26 @@ _EXPONENT = re.compile(r"[0-9.]*e[0-9]*|0[0-9]")
 
 def narrow(query: Query, now: datetime, traces_of: TracesOf) -> Narrow:
     """Return what the journal may check; ``now`` must not be later than when the query was parsed."""
-    return Narrow(tuple(_Narrowing(query.slow_ms * 1_000, now, traces_of).clauses(query.root)[:MOST_CLAUSES]))
+    words = [condition for condition in conditions(query.root) if not condition.key]
+    narrowing = _Narrowing(query.slow_ms * 1_000, now, traces_of, words)
+    return Narrow(tuple(narrowing.clauses(query.root)[:MOST_CLAUSES]))
 
 
 class _Narrowing:
-    def __init__(self, slow_us: float, now: datetime, traces_of: TracesOf) -> None:
+    def __init__(self, slow_us: float, now: datetime, traces_of: TracesOf, words: list[Condition]) -> None:
         self._slow_us = slow_us
         self._now = now
         self._traces_of = traces_of
+        self._words = words
+
+    @cached_property
+    def _traces_of_words(self) -> frozenset[str] | None:
+        """The traces of which what is known may meet one of the words: of several, looked for at once."""
+        return self._traces_of(self._words) if len(self._words) > 1 else None
 
     def clauses(self, node: Node) -> list[Clause]:
         if isinstance(node, Not):
-            return []
+            return _without(node.item) if isinstance(node.item, Condition) else []
         if isinstance(node, And):
             return [clause for item in node.items for clause in self.clauses(item)]
         if isinstance(node, Or):
@@ -78,19 +89,21 @@ class _Narrowing:
             "took": _took,
             "queries": _queries,
             "family": _family,
+            "method": _method,
             "since": self._since,
             "is": self._flag,
         }.get(condition.key, _in_some_name)(condition)
 
     def _of_origins(self, condition: Condition) -> list[Clause]:
         """An origin's term is met by the origin itself, or by any entry of its trace."""
-        traces = self._traces_of(condition)
+        traces = None if condition.key else self._traces_of_words
+        traces = self._traces_of([condition]) if traces is None else traces
         if traces is None:
             return []
         of_traces = (Trait("trace", "among", traces),)
         if condition.key:
             return [of_traces]
-        alone = list(by_itself(condition).clauses)
+        alone = list(_text_of(condition))
         return _either([alone, [of_traces]]) if traces else alone
 
     def _since(self, condition: Condition) -> list[Clause]:
@@ -100,7 +113,7 @@ class _Narrowing:
     def _flag(self, condition: Condition) -> list[Clause]:
         flag = condition.value.lower()
         if terms.asks_for_rollbacks(condition):
-            traces = self._traces_of(condition)
+            traces = self._traces_of([condition])
             return [] if traces is None else [(Trait("trace", "among", traces), _flagged(flag))]
         flagged = _flagged(flag)
         known: dict[str, Clause] = {
@@ -113,17 +126,39 @@ class _Narrowing:
         return [known.get(flag, (flagged,))]
 
 
-def of_background(condition: Condition) -> Narrow:
+def of_background(wanted: Collection[Condition]) -> Narrow:
     """Return what admits the origins or outcomes that make a condition true: for ``traces_of``."""
-    if terms.asks_for_rollbacks(condition):
+    if any(map(terms.asks_for_rollbacks, wanted)):
         return Narrow(((Trait("kind", "is", "outcome"),), (Trait("body", "contains", '"rolled back"'),)))
-    return by_itself(condition).also((Trait("kind", "is", "origin"),))
+    clauses = _either([list(_text_of(condition)) for condition in wanted])
+    return Narrow(tuple(clauses)).also((Trait("kind", "is", "origin"),))
 
 
 def by_itself(condition: Condition) -> Narrow:
     """Return what admits each entry that meets a term about origins by its own text."""
+    made = Narrow(_text_of(condition))
+    # Of a key, only origins tell.
+    return made.also((Trait("kind", "is", "origin"),)) if condition.key else made
+
+
+def _text_of(condition: Condition) -> tuple[Clause, ...]:
     found = [piece for piece in _pieces(condition, _WORD) if not _is_written_otherwise(piece)]
-    return Narrow(tuple(_in_body(found)))
+    return tuple(_in_body(found))
+
+
+def _without(condition: Condition) -> list[Clause]:
+    """Return what admits each entry that does not meet the condition.
+
+    Only what a journal can tell for certain is asked: it must leave out no more than the query does.
+    """
+    plain = _pieces(condition, _RUN) == [condition.value] and not condition.operator
+    if condition.key in _NAME_FIELDS and plain:
+        return [(Trait(field, "lacks", condition.value),) for field in _NAME_FIELDS[condition.key]]
+    if condition.key == "is" and condition.value.lower() == "error":
+        return [(Trait("failed", "is", 0),)]
+    if condition.key == "took" and condition.operator in ("", ">", ">=") and ".." not in condition.value:
+        return [(Trait("duration_us", "most", terms.duration_us(condition.value)),)]
+    return []
 
 
 def _flagged(flag: str) -> Trait:
@@ -161,8 +196,15 @@ def _family(condition: Condition) -> list[Clause]:
     pieces = _pieces(condition, _RUN)
     if condition.value.lower() == "bypass":
         return [(Trait("kind", "is", "bypass"), Trait("body", "contains", '"family":"bypass"'))]
-    if pieces == [condition.value]:
+    if pieces == [condition.value] and condition.value.lower() != "custom":
         return [(Trait("body", "contains", f'"family":"{condition.value}"'),)]
+    return []
+
+
+def _method(condition: Condition) -> list[Clause]:
+    pieces = _pieces(condition, _RUN)
+    if pieces == [condition.value] and condition.value.lower() != "send":
+        return [(Trait("body", "contains", f'"method":"{condition.value}"'),)]
     return []
 
 

@@ -7,7 +7,7 @@ matched one by one, until the way or the patience ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
@@ -129,10 +129,10 @@ class Sieve:
         at_us = round(entry.at.timestamp() * 1e6)
         return self._within is None or self._within.since_us <= at_us < self._within.until_us
 
-    def _traces_of(self, condition: Condition) -> frozenset[str] | None:
-        """Return the traces whose background may meet the condition, if they are few and all looked at."""
+    def _traces_of(self, wanted: Collection[Condition]) -> frozenset[str] | None:
+        """Return the traces whose background may meet one of them, if they are few and all looked at."""
         limit = 2 * MOST_TRACES
-        hits = self._journal.search(narrowing.of_background(condition), limit, patience_s=ORIGINS_PATIENCE_S)
+        hits = self._journal.search(narrowing.of_background(wanted), limit, patience_s=ORIGINS_PATIENCE_S)
         if len(hits.entries) == limit or hits.reached > 1:
             return None
         return frozenset(entry.trace for entry in hits.entries)
