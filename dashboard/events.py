@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
+from zlib import crc32
 
 import msgspec
 
 MAX_ABOVE = 30
+
+HUES = 8
+"""So many colours tell processes apart; their numbers do so always."""
 
 CallOutcome = Literal["running", "returned", "raised", "cancelled"]
 SendMethod = Literal["send", "send_robust", "asend", "asend_robust"]
@@ -36,11 +40,25 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Process(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where an entry was recorded. ``thread`` is the thread's name."""
+    """Where an entry was recorded. ``thread`` is the thread's name.
+
+    ``role`` is what the process does: the server's name or the command's; empty in older entries.
+    """
 
     host: str
     pid: int
     thread: str = ""
+    role: str = ""
+
+    @property
+    def name(self) -> str:
+        """The process without its thread, as the filter writes it: ``web-1:4711``."""
+        return f"{self.host}:{self.pid}"
+
+    @property
+    def hue(self) -> int:
+        """Which of the ``HUES`` colours it has: the same on every page, neighbours a different one."""
+        return (self.pid + crc32(self.host.encode(errors="replace"))) % HUES
 
 
 class Site(msgspec.Struct, frozen=True, omit_defaults=True):

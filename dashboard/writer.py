@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
 import threading
 import time
@@ -20,8 +19,9 @@ from weakref import WeakSet
 
 from . import exits
 from .causality import suppressed
-from .events import Gap, Process
+from .events import Gap
 from .journal.base import Journal, JournalError, Packed, pack
+from .processes import this_process
 
 logger = logging.getLogger("signalscope")
 
@@ -303,7 +303,7 @@ class Writer:
         """Put what was lost since the last batch behind the events that were waiting then."""
         with self._lock:
             lost, self._missed = self._missed, {}
-        process = Process(host=socket.gethostname(), pid=os.getpid()) if lost else None
+        process = this_process() if lost else None
         for reason, missed in lost.items():
             self._buffer.append(
                 Gap(

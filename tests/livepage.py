@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
-from dashboard.events import Entry
+from dashboard.events import Entry, Process
 from dashboard.journal.base import Cursor, Journal
 from dashboard.query import parse
 from dashboard.stream.following import Following
@@ -17,25 +17,29 @@ from dashboard.stream.hello import Hello
 from dashboard.stream.readouts import CHANNELS
 from dashboard.tail import Tail
 
-from .samples import call, emission, origin
+from .samples import PROCESS, call, emission, origin
 
 VOID_ELEMENTS = {"input", "path", "rect", "br", "img", "use"}
 IDS_OF_PAGE = {
     *("rows", "rate", "seq", "dropped", "scope", "lamp", "matching", "pill", "pause", "paused", "waiting"),
     *("token", "pulses", "void", "guide", "said", "fill", "journal-error", "ended", "filter-error"),
+    "processes",
     *(f"n-{family}" for family in CHANNELS),
 }
 
 
-def traces(first: int, count: int, size: int = 1, **fields: Any) -> list[Entry]:
-    """Return so many requests, each with ``size`` emissions."""
+def traces(
+    first: int, count: int, size: int = 1, *, process: Process = PROCESS, **fields: Any
+) -> list[Entry]:
+    """Return so many requests of a process, each with ``size`` emissions."""
     made: list[Entry] = []
     for number in range(first, first + count):
         name = f"{number:032d}"
         ms = 100.0 * number
-        made.append(origin("opened", ms, trace=name, title=f"/page/{number}/"))
-        made += [emission(f"{name}-{n}", ms + n, trace=name, calls=[call()], **fields) for n in range(size)]
-        made.append(origin("closed", ms + 50, trace=name, title=f"/page/{number}/"))
+        of_all = {"trace": name, "process": process}
+        made.append(origin("opened", ms, title=f"/page/{number}/", **of_all))
+        made += [emission(f"{name}-{n}", ms + n, calls=[call()], **of_all, **fields) for n in range(size)]
+        made.append(origin("closed", ms + 50, title=f"/page/{number}/", **of_all))
     return made
 
 
@@ -76,6 +80,7 @@ class Page:
         self.batches: list[tuple[str, list[str]]] = []
         self.texts: dict[str, str] = {}
         self.token: dict[str, str] = {}
+        self.roll = ""
         self.frames = 0
 
     @property
@@ -113,6 +118,8 @@ class Page:
             self.texts[name] = "" if "hidden" in attributes and name != "token" else text
             if name == "token":
                 self.token = attributes
+            elif name == "processes":
+                self.roll = attributes["data-roll"]
 
     def _holds(self, name: str) -> bool:
         return any(name == batch or name in ids for batch, ids in self.batches)
@@ -125,7 +132,7 @@ class Page:
             (batch, [name[2:] for name in names if name.startswith("c-")])
             for batch, names in reversed(self.batches)
         ]
-        return Hello(cursor, self.token["data-tally"], shown, **fields)
+        return Hello(cursor, self.token["data-tally"], shown, roll=self.roll, **fields)
 
 
 class Live:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.events import Entry, Gap, Outcome, Transaction
+from dashboard.events import Entry, Gap, Outcome, Process, Transaction
 from dashboard.journal import open_journal
 from dashboard.journal.base import Cursor, Journal, JournalError
 from dashboard.query import Query, parse
@@ -609,3 +609,39 @@ async def test_a_reader_who_never_confirms_makes_nothing_grow(live: Live) -> Non
         client.act(Act("resume"))
         client.act(Act("clear"))
     assert len(client._now) < 10
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+SHELL = Process("web-1", 4712, "MainThread", "shell")
+
+
+async def test_the_legend_comes_with_the_second_process_and_stays_through_a_reconnection(live: Live) -> None:
+    client, page = live.client(), Page()
+    await live.write(traces(1, 1))
+    await live.frame(client, page)
+    assert page.texts["processes"] == ""
+    await live.write(traces(2, 1, process=SHELL))
+    await live.frame(client, page)
+    assert page.texts["processes"] == "processesshell web-1:4712pid web-1:4711"
+    assert "process shell web-1:4712 admin" in page.texts[page.batches[0][0]]
+    again = live.client(hello=page.hello())
+    await live.write(traces(3, 1))
+    await live.frame(again, page)
+    assert page.texts["processes"] == "processesshell web-1:4712pid web-1:4711"
+
+
+async def test_the_legend_is_not_sent_again_while_nobody_new_records(live: Live) -> None:
+    client = live.client()
+    await live.write(traces(1, 1), traces(2, 1, process=SHELL))
+    assert 'id="processes"' in await live.frame(client)
+    await live.write(traces(3, 1), traces(4, 1, process=SHELL))
+    assert 'id="processes"' not in await live.frame(client)
+
+
+async def test_who_filters_to_one_process_still_sees_the_others_in_the_legend(live: Live) -> None:
+    client, page = live.client("process:=web-1:4712", FLAT), Page()
+    await live.write([emission("mine", 1, process=SHELL), emission("other", 2)])
+    await live.frame(client, page)
+    assert [ids for _, ids in page.batches] == [[]]
+    assert "web-1:4711" in page.texts["processes"]

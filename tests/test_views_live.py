@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from dashboard import pipeline
-from dashboard.events import Cause, Gap
+from dashboard.events import Cause, Gap, Process
 from dashboard.journal import open_journal
 from dashboard.journal.base import Journal, JournalError
 from dashboard.stream import lookback
@@ -415,7 +415,7 @@ def test_a_flat_row_names_and_links_what_started_it(journal: Journal) -> None:
     journal.append(admin_add())
     page = html(get(layout="flat", q="signal:post_published"))
     (address, words) = re.findall(
-        r'class="c-origin" role="gridcell"><a href="([^"]+)"[^>]*>([^<]+)</a>', page
+        r'class="c-origin" role="gridcell">.*?</span> <a href="([^"]+)"[^>]*>([^<]+)</a>', page
     )[0]
     assert (address, words) == (f"/signals/traces/{TRACE}/?emission=e5", "POST /admin/demo_app/post/add/")
 
@@ -496,3 +496,33 @@ def test_htmx_gets_a_stretch_as_the_live_part(journal: Journal) -> None:
     response = get(upto=9, here=at(0).isoformat(), htmx=True)
     assert html(response).lstrip().startswith('<div id="live"')
     assert "upto=9" in response.headers["HX-Push-Url"]
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+SHELL = Process("web-1", 4712, "MainThread", "shell")
+
+
+@pytest.mark.parametrize("layout", ["tree", "flat"])
+def test_each_row_says_which_process_it_comes_from(journal: Journal, layout: str) -> None:
+    journal.append([*traces(1, 1), emission("in-shell", process=SHELL)])
+    shown = html(get(layout=layout))
+    assert 'title="shell, pid 4712 on web-1"' in shown
+    assert f"hue-{SHELL.hue}" in shown
+    assert 'title="recorded in, pid 4711 on web-1"' in shown
+
+
+def test_the_legend_is_there_for_two_processes_and_hidden_for_one(journal: Journal) -> None:
+    journal.append(traces(1, 1))
+    assert re.search(r'id="processes"[^>]* hidden', html(get()))
+    journal.append([emission("in-shell", process=SHELL)])
+    assert not re.search(r'id="processes"[^>]* hidden', html(get()))
+    (address,) = hrefs(get(), "4712")[:1]
+    assert parse_qs(urlsplit(address).query) == {"q": ["process:=web-1:4712"]}
+
+
+def test_a_process_chosen_in_the_legend_leaves_its_rows_alone(journal: Journal) -> None:
+    journal.append([*traces(1, 2), emission("in-shell", trace="a" * 32, process=SHELL)])
+    shown = get(q="process:=web-1:4712")
+    assert html(shown).count('data-trace="') == 1
+    assert 'aria-pressed="true" title="Show every process again"' in html(shown)

@@ -7,13 +7,15 @@ hex, microseconds since 1970 (UTC), the process by thread.
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from ..causality import Running
 from ..events import MAX_ABOVE, Process
+from ..processes import this_process
 
 _MAX_DRIFT_NS = 100_000_000
 _MAX_THREADS = 10_000
@@ -30,8 +32,7 @@ class Identity:
         self._clock = clock
         self._wall = wall
         self._prefix = os.urandom(4).hex()
-        self._host = socket.gethostname()
-        self._pid = os.getpid()
+        self._process = this_process()
         self._anchor = wall() - clock()
         self._processes: dict[str, Process] = {}
 
@@ -63,7 +64,7 @@ class Identity:
         if known is None:
             if len(self._processes) >= _MAX_THREADS:
                 self._processes.clear()
-            known = self._processes[thread] = Process(self._host, self._pid, thread)
+            known = self._processes[thread] = structs.replace(self._process, thread=thread)
         return known
 
     def adjust(self) -> None:

@@ -10,7 +10,6 @@ of chunks, plus the first one beyond it, which may begin before the range ends.
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +17,8 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from ..addresses import RedisAddress, shown
-from ..events import Emission, Entry, Gap, Process
+from ..events import Emission, Entry, Gap
+from ..processes import this_process
 from . import redis_scripts
 from .base import Cursor, Extent, Journal, JournalError, Packed, pack, unpack
 from .chunks import SHARD, Chunk, Row, cut, rows, term
@@ -101,7 +101,7 @@ class RedisJournal(Journal):
                 f"Redis had stored these, and came back {came_back}. Entries survive its restart if it "
                 "writes them to its disk (appendonly yes), and its memory policy is noeviction."
             )
-            process = Process(host=socket.gethostname(), pid=os.getpid())
+            process = this_process()
             self._notices.append(
                 pack(Gap(at=datetime.now(UTC), dropped=lost, reason=reason, process=process))
             )

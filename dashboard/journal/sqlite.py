@@ -13,8 +13,6 @@ whatever the number of entries.
 
 from __future__ import annotations
 
-import os
-import socket
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +22,8 @@ from pathlib import Path
 
 import msgspec
 
-from ..events import Emission, Entry, Gap, Process
+from ..events import Emission, Entry, Gap
+from ..processes import this_process
 from .base import Bucket, Cursor, Extent, Hits, Journal, JournalError, Packed, pack, unpack
 from .narrow import Narrow
 from .sqlite_file import DamagedError, Layout, SqliteFile
@@ -171,7 +170,7 @@ class SqliteJournal(Journal):
             reason = (
                 f"The journal was damaged and a new one begun. The old one is kept as {aside}. ({damaged})"
             )
-            process = Process(host=socket.gethostname(), pid=os.getpid())
+            process = this_process()
             self._notices.append(pack(Gap(at=datetime.now(UTC), dropped=0, reason=reason, process=process)))
 
     def head(self) -> Cursor:

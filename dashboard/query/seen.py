@@ -44,8 +44,9 @@ def _site(entry: Watched) -> Iterator[str]:
 def _process(entry: Watched) -> Iterator[str]:
     if entry.process is not None:
         yield entry.process.host
-        yield f"{entry.process.host}:{entry.process.pid}"
+        yield entry.process.name
         yield entry.process.thread
+        yield entry.process.role
 
 
 _VALUES: dict[str, Callable[[Watched], Iterator[str]]] = {

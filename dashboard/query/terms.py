@@ -215,7 +215,9 @@ KEYS: dict[str, Key] = {
     "cause": Key("the emission, by its id, under which it was sent, directly or not", _identity(texts.cause)),
     "trace": Key("the trace's id, or how it begins", _trace),
     "site": Key("the emitting line: file, file:line or function", _name(texts.site)),
-    "process": Key("where it was recorded: host, pid, host:pid or thread", _name(texts.process)),
+    "process": Key(
+        "where it was recorded: host, pid, host:pid, thread, or what runs there", _name(texts.process)
+    ),
     "family": Key(
         "save, delete, m2m, request, auth, custom, db, migrate, init, bypass", _identity(texts.family)
     ),

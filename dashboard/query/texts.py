@@ -83,12 +83,13 @@ def site(entry: Watched, origin: Origin | None) -> Iterator[str]:
 
 
 def process(entry: Watched, origin: Origin | None) -> Iterator[str]:
-    """Yield the host, the process id, both as ``host:pid``, and the thread."""
+    """Yield the host, the process id, both as ``host:pid``, the thread, and what the process does."""
     if entry.process is not None:
         yield entry.process.host
         yield str(entry.process.pid)
-        yield f"{entry.process.host}:{entry.process.pid}"
+        yield entry.process.name
         yield entry.process.thread
+        yield entry.process.role
 
 
 def family(entry: Watched, origin: Origin | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from ..events import Emission, Entry, Gap, Origin
+from ..events import Emission, Entry, Gap, Origin, Process
 from ..query import Background, Query, background_of
 from ..query.background import is_rollback
 from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
@@ -33,7 +33,8 @@ class Digest(msgspec.Struct, eq=False):
     ``first`` maps the traces that match in it to the seq of their first match there, in order;
     ``touched`` are all traces with an entry in it. ``forgotten`` counts traces that found no room
     in ``first``. ``emissions`` and ``matched`` count bypasses too, ``families`` whether they match or not;
-    ``failed`` are those of ``matched`` and ``belated_matched`` in which a receiver raised.
+    ``failed`` are those of ``matched`` and ``belated_matched`` in which a receiver raised. ``processes``
+    are by their names those that recorded anything in it, matching or not.
 
     ``learnt`` maps the traces of which the stretch tells what their earlier emissions must be asked
     again for (its user, a rollback) to the seq that told it. ``belated`` are the newest of those that
@@ -46,6 +47,7 @@ class Digest(msgspec.Struct, eq=False):
     matched: int = 0
     failed: int = 0
     families: Counter[str] = msgspec.field(default_factory=Counter)
+    processes: dict[tuple[str, int], Process] = {}
     first: OrderedDict[str, int] = msgspec.field(default_factory=OrderedDict)
     forgotten: int = 0
     touched: set[str] = msgspec.field(default_factory=set)
@@ -103,6 +105,8 @@ def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin
     selection = Selection(query)
     backgrounds = _backgrounds(entries, upto, origin_of) if selection.needs_background else {}
     for entry in entries:
+        if entry.process is not None:
+            made.processes[entry.process.host, entry.process.pid] = entry.process
         if isinstance(entry, Gap):
             made.gaps.append(entry)
             continue

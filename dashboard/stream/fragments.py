@@ -80,6 +80,11 @@ def forget() -> None:
     _pieces.clear()
 
 
+def keep(key: tuple[Any, ...], render: Callable[[], SafeString]) -> SafeString:
+    """Return what was rendered under this key, as long as it is held; otherwise render it."""
+    return _pieces.get(key, render)
+
+
 # --- rows ----------------------------------------------------------------------------------------
 
 
@@ -136,6 +141,7 @@ def _flat(entry: Sent, slow_ms: float, origin: Origin | None) -> dict[str, Any]:
         "at": entry.at,
         "at_us": microseconds(entry.at),
         "url": entry_url(entry),
+        "process": entry.process,
         "origin": _started_by(origin) if origin else "",
         "trace_url": trace_url(entry.trace, emission=entry.id) if entry.trace else "",
     }

@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from ..journal.base import Cursor
 from ..query import Query
 from ..traces.summaries import TraceSummary, microseconds
-from . import fragments, notices, readouts
+from . import fragments, legends, notices, readouts
 from .digests import NEWEST, Digest
 from .following import MAX_BEHIND, SETTLE_S, STEP, VITALS_S, Following
 from .fragments import FLAT, NONE
 from .hello import Act, Hello
 from .holdings import Holdings
+from .roll import Roll
 
 ROWS = NEWEST
 UPDATES = 25
@@ -49,6 +50,7 @@ class Client:
         self._skipped: tuple[int, int] | None = None
         self._matched, self._looked, self._families = readouts.tally_of(hello.tally)
         self._tally = readouts.tally_text(self._matched, self._looked, self._families)
+        self._roll = Roll.of(hello.roll)
         self._holdings = Holdings()
         for batch, ids in hello.shown:
             self._holdings.add(batch, ids, [0] * len(ids) if layout != FLAT else ())
@@ -166,6 +168,7 @@ class Client:
     def _count_from_zero(self) -> None:
         self._matched = self._looked = 0
         self._families = Counter()
+        self._roll = Roll()
         self._numbers_at = float("-inf")
 
     def _empty(self) -> None:
@@ -195,6 +198,7 @@ class Client:
         self._matched += later.matched + later.belated_matched
         self._looked += later.emissions
         self._families += later.families
+        self._roll.add(later.processes.values())
         for place, number in enumerate((new, later.matched + later.belated_matched, later.failed)):
             self._came[place] += number
         self._dirty |= dict.fromkeys(trace for trace in later.touched if trace in self._holdings)
@@ -304,6 +308,7 @@ class Client:
             pieces["waiting"] = notices.waiting(self._waiting)
         if self._layout != NONE:
             pieces |= readouts.tallies(self._matched, self._looked, self._families)
+            pieces["processes"] = legends.processes(self._roll, self._layout, self._query)
             if self.held and not self.paused:
                 pieces["pill"] = notices.pill(self._new, self._layout)
         changed = {name: piece for name, piece in pieces.items() if self._sent.get(name) != piece}

@@ -18,6 +18,7 @@ MAX_MESSAGE = 64_000
 MAX_BATCHES = 200
 MAX_ROWS = 1_000
 MAX_KEPT = 30
+MAX_ROLL = 8_000
 
 ACTS = frozenset(
     {"pause", "resume", "hold", "release", "clear", "keep", "opened", "ack", "hide", "show", "speed"}
@@ -38,6 +39,7 @@ class Hello(msgspec.Struct, frozen=True):
     paused: bool = False
     held: bool = False
     speed: float = 0.0
+    roll: str = ""
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -85,6 +87,7 @@ def hello_of(text: str | None) -> Hello | None:
         _text(message, "paused") == "1",
         _text(message, "held") == "1",
         _speed(message),
+        _text(message, "roll")[:MAX_ROLL],
     )
 
 

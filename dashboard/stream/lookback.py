@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from ..events import Entry, Gap, Origin
+from ..events import Entry, Gap, Origin, Process
 from ..journal.base import Journal
 from ..query import Background, Query, background_of
 from ..query.background import is_rollback
@@ -34,7 +34,8 @@ class Found(msgspec.Struct, eq=False):
 
     ``reached`` is the lowest seq that was looked at, ``entries`` how many were; ``looked`` of them are
     emissions, as far as they were read one by one. ``more`` says that the journal goes on below.
-    ``origins`` are those of the traces that ``sent`` belongs to.
+    ``origins`` are those of the traces that ``sent`` belongs to, ``processes`` those that recorded any of
+    the entries looked at, newest first.
     """
 
     traces: list[TraceSummary] = []
@@ -47,6 +48,7 @@ class Found(msgspec.Struct, eq=False):
     reached: int = 0
     more: bool = False
     families: Counter[str] = msgspec.field(default_factory=Counter)
+    processes: dict[tuple[str, int], Process] = {}
 
 
 class _Look:
@@ -82,6 +84,8 @@ class _Look:
                 return
             self.found.reached = entry.seq
             self.found.entries += 1
+            if entry.process is not None:
+                self.found.processes.setdefault((entry.process.host, entry.process.pid), entry.process)
             if isinstance(entry, Gap):
                 self.found.gaps.append(entry)
             else:

@@ -17,13 +17,13 @@ from ..query import Query
 from ..query.nodes import Or
 from ..security import guarded
 from ..sessions import current
-from ..stream import fragments
+from ..stream import fragments, legends
 from ..stream.fragments import FLAT, TREE
 from ..stream.lookback import Found, page_above, search
 from ..stream.sieve import Sieve, Within
 from . import histogram
 from .filters import Chip, Look
-from .live import drawn_rows
+from .live import drawn_rows, roll_of
 from .page import page
 
 _LONGEST = 40
@@ -123,6 +123,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "look": asked.look,
         "batches": mark_safe("".join(rows)),  # noqa: S308  (made of rendered templates)
         "empty": not rows,
+        "processes": legends.legend(roll_of(context["found"]), asked.look.query, asked.address),
     }
     return page(request, "signalscope/history.html", context | _box(asked), name="history")
 

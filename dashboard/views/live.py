@@ -18,10 +18,11 @@ from ..journal.base import Cursor, Journal, JournalError
 from ..query import Background, background_of
 from ..query.selection import Sent
 from ..security import guarded
-from ..stream import fragments, notices, readouts
+from ..stream import fragments, legends, notices, readouts
 from ..stream.fragments import FLAT, WINDOW
 from ..stream.frames import FEW
 from ..stream.lookback import Found, look_back
+from ..stream.roll import Roll
 from ..stream.sieve import Sieve
 from ..traces.tree import Matches, assemble
 from .filters import Look, Wrong, filter_bar
@@ -98,6 +99,7 @@ def _newest(look: Look, request: HttpRequest) -> dict[str, Any]:
         "guide": len(rows) < FEW and not str(look.query) and scenarios(),
         "token": _token(cursor, found),
         "tallies": readouts.tallies(found.matched, found.looked, found.families),
+        "processes": legends.processes(roll_of(found), look.layout, look.query),
         "journal_error": error,
     } | filter_bar(look, request, found.families)
 
@@ -125,6 +127,11 @@ def drawn_rows(found: Found, look: Look, here: datetime | None = None) -> list[s
     if here is not None:
         rows.append((here, fragments.here(here)))
     return [row for _, row in sorted(rows, key=lambda row: row[0], reverse=True)]
+
+
+def roll_of(found: Found) -> Roll:
+    """Return the processes that a look met; those that recorded last are shown."""
+    return Roll(reversed(found.processes.values()))
 
 
 def _older(found: Found, look: Look, shown_to: int, after: int = 0) -> str:
@@ -171,6 +178,7 @@ def _stretch(request: HttpRequest, look: Look) -> HttpResponse:
         "empty": len(rows) == 1,
         "token": _token(NOWHERE, found),
         "tallies": readouts.tallies(found.matched, found.looked, found.families),
+        "processes": legends.processes(roll_of(found), look.layout, look.query),
         "journal_error": error,
         "stretch": (after + 1, upto),
         "here": here,

@@ -15,8 +15,9 @@ from .. import pipeline, wording
 from ..journal.base import Cursor, JournalError
 from ..replay import SPEEDS
 from ..security import guarded
-from ..stream import fragments, notices, readouts
+from ..stream import fragments, legends, notices, readouts
 from ..stream.replaying import seq_of, speed_of, state
+from ..stream.roll import Roll
 from .filters import Look
 from .page import NOWHERE, page, wants_part
 
@@ -46,6 +47,7 @@ def replay(request: HttpRequest) -> HttpResponse:
         "tallies": readouts.tallies(0, 0, {}),
         "families": readouts.CHANNELS,
         "token": notices.token(NOWHERE, ""),
+        "processes": legends.processes(Roll(), look.layout, look.query),
     }
     try:
         context |= _extent(Cursor(pipeline.journal().head().epoch, start), after, upto)

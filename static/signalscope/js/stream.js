@@ -59,7 +59,9 @@ on("clear", () => {
   say({ action: "clear" });
 });
 
-greetWith(() => ({ paused: isPaused() ? "1" : "", held: reading ? "1" : "" }));
+const roll = () => document.getElementById("processes")?.dataset.roll ?? "";
+
+greetWith(() => ({ paused: isPaused() ? "1" : "", held: reading ? "1" : "", roll: roll() }));
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id === "live") reading = false;
