@@ -48,8 +48,9 @@ class Node(msgspec.Struct, eq=False):
     ``registered`` counts the registrations that make the node, ``skipped`` the bypasses that a receiver
     would have run for. ``x``, ``y``, ``width`` and ``height`` are in the graph's own units, ``label`` is
     the name as far as it fits: ``lay_out`` sets them. ``rate`` and ``note`` are what is written beside it,
-    ``heat`` is 0 to 4, or ``None`` without a duration: ``describe`` sets them. ``href``, ``chosen`` and
-    ``found`` are the page's business.
+    ``heat`` is 0 to 4, or ``None`` without a duration: ``describe`` sets them. ``href``, ``chosen``,
+    ``found``, ``bands`` (of each process: colour, beginning, width) and ``split`` (the same in words) are
+    the page's business.
     """
 
     id: str
@@ -77,6 +78,8 @@ class Node(msgspec.Struct, eq=False):
     y: float = 0.0
     width: float = 0.0
     height: float = 0.0
+    bands: list[tuple[int, float, float]] = []
+    split: str = ""
 
     @property
     def column(self) -> int:
@@ -123,6 +126,11 @@ class Node(msgspec.Struct, eq=False):
     def inner(self) -> float:
         """The width inside the outline."""
         return round(self.width - 2, 1)
+
+    @property
+    def foot(self) -> float:
+        """The height at which its bands begin, at its lower edge."""
+        return round(self.height - 3, 1)
 
     @property
     def left(self) -> int:

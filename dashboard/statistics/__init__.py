@@ -5,7 +5,7 @@ Comes in: entries. Goes out: ``Statistics`` for a page (``collect``), pulses for
 
 from .calls import CallFigures, Ran, Stray, calls_of, is_vague
 from .collect import Key, Statistics, collect, orphans
-from .figures import Figures, Histogram, Sample
+from .figures import Figures, Histogram, Sample, counted
 from .origins import origin_label, route_of
 from .pulses import Pulses, pulse_key
 
@@ -21,6 +21,7 @@ __all__ = [
     "Stray",
     "calls_of",
     "collect",
+    "counted",
     "is_vague",
     "origin_label",
     "orphans",

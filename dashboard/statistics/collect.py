@@ -109,7 +109,7 @@ def _origins(
         statistics.traces[key].add(entry.trace)
         if entry.state == "closed":
             failed = bool(entry.error) or (entry.status or "").startswith("5")
-            sample = Sample(entry.duration_us, entry.at, entry.trace, failed)
+            sample = Sample(entry.duration_us, entry.at, entry.trace, failed, process=entry.process)
             statistics.count(statistics.requests, key, sample)
     statistics.labels = {trace: key[1] for trace, key in keys.items()}
     return keys
@@ -119,7 +119,7 @@ def _count_emission(statistics: Statistics, emission: Emission, rolled_back: boo
     sender = ("sender", emission.sender or "")
     point = ("point", emission.signal, emission.sender or "")
     failed = any(call.outcome == "raised" for call in emission.calls)
-    sample = Sample(emission.duration_us, emission.at, emission.trace, failed, rolled_back)
+    sample = Sample(emission.duration_us, emission.at, emission.trace, failed, rolled_back, emission.process)
     for key in (sender, point, ("signal", emission.signal)):
         statistics.count(statistics.nodes, key, sample)
     statistics.count(statistics.flows, (sender, point), sample)
@@ -139,7 +139,7 @@ def _count_calls(
         source = ("signal", emission.signal) if whole else point
         receiver = ("receiver", call.receiver)
         failed = call.outcome == "raised"
-        sample = Sample(call.duration_us, emission.at, emission.trace, failed, rolled_back)
+        sample = Sample(call.duration_us, emission.at, emission.trace, failed, rolled_back, emission.process)
         statistics.count(statistics.nodes, receiver, sample)
         statistics.count(statistics.flows, (source, receiver), sample)
 
@@ -152,7 +152,7 @@ def _count_cause(
     receivers: Mapping[str, Sequence[str]],
 ) -> None:
     failed = any(call.outcome == "raised" for call in emission.calls)
-    sample = Sample(emission.duration_us, emission.at, emission.trace, failed)
+    sample = Sample(emission.duration_us, emission.at, emission.trace, failed, process=emission.process)
     if emission.cause is not None:
         receiver = _causing(emission, receivers)
         if receiver is not None:
@@ -170,7 +170,7 @@ def _count_cause(
 def _count_bypass(
     statistics: Statistics, bypass: Bypass, keys: Mapping[str, Key], receivers: Mapping[str, Sequence[str]]
 ) -> None:
-    sample = Sample(bypass.duration_us, bypass.at, bypass.trace)
+    sample = Sample(bypass.duration_us, bypass.at, bypass.trace, process=bypass.process)
     sender: Key = ("sender", bypass.sender)
     ghost: Key = ("ghost", bypass.operation, bypass.sender)
     statistics.count(statistics.bypasses, (sender, ghost), sample)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+from ..events import Process
 
 
 class Sample(NamedTuple):
     """One run: how long it took in microseconds, when it began, in which trace, whether it raised.
 
-    ``rolled_back`` is true when the transaction around it was.
+    ``rolled_back`` is true when the transaction around it was, ``process`` where it ran.
     """
 
     duration_us: float
@@ -24,6 +27,7 @@ class Sample(NamedTuple):
     trace: str
     failed: bool = False
     rolled_back: bool = False
+    process: Process | None = None
 
 
 class Histogram(NamedTuple):
@@ -70,6 +74,11 @@ class Figures:
     def rate(self) -> float:
         """Runs per second, as the mean of the whole window."""
         return len(self.samples) / self.window_s
+
+    @property
+    def processes(self) -> list[tuple[Process, int]]:
+        """In which processes it ran, and how often; most often first."""
+        return counted(sample.process for sample in self.samples)
 
     @property
     def last_at(self) -> datetime | None:
@@ -120,6 +129,18 @@ class Figures:
         for sample in self.samples:
             counts[min(int(sample.duration_us / top * bins), bins - 1)] += 1
         return Histogram(top, counts)
+
+
+def counted(processes: Iterable[Process | None]) -> list[tuple[Process, int]]:
+    """Return how often each process was met, whatever its thread; most often first."""
+    known: dict[tuple[str, int], Process] = {}
+    times: Counter[tuple[str, int]] = Counter()
+    for process in processes:
+        if process is not None:
+            name = process.host, process.pid
+            times[name] += 1
+            known[name] = process
+    return [(known[name], number) for name, number in times.most_common()]
 
 
 def _first_of_each_trace(samples: list[Sample], limit: int) -> list[Sample]:

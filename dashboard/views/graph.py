@@ -15,12 +15,14 @@ from django.shortcuts import render
 
 from .. import conf
 from ..graph import COLUMNS, Graph
+from ..query import parse
 from ..security import guarded
 from .listing import listing_of
 from .looks import COLOURS, GROUPINGS, SHAPES, WINDOWS, Look, live_address, query_for
 from .page import page, wants_part
 from .picture import FORMATS, picture
 from .scene import Scene, drawing_of, scene_of
+from .shares import Shares, shares_of
 from .sheet import Sheet, sheet_of
 
 
@@ -92,15 +94,31 @@ def _sheet_context(scene: Scene) -> dict[str, Any]:
     sheet: Sheet | None = None
     if chosen is not None:
         sheet = sheet_of(chosen, scene.graph, scene.stretch.statistics, scene.registered, conf.get().SLOW_MS)
+        if scene.look.process:
+            sheet = sheet._replace(filter=live_address(_of_process(query_for(chosen), scene.look.process)))
     return {
         "look": scene.look,
         "sheet": sheet,
         "slow_ms": f"{conf.get().SLOW_MS:g}",
+        "shares": _shares(scene) if sheet is not None else None,
         "close": scene.look._replace(node="").address(),
         "full": scene.look._replace(panel=False, stretch=None).address(),
         "focus": scene.look._replace(focus=True).address(),
         "exports": _exports(scene.look._replace(focus=True)),
     }
+
+
+def _of_process(query: str, process: str) -> str:
+    return parse(query).with_term("process", process, exact=True)
+
+
+def _shares(scene: Scene) -> Shares | None:
+    """Return the processes of the chosen node, where the graph has several."""
+    chosen = scene.chosen
+    if chosen is None or len(scene.stretch.processes) < 2:
+        return None
+    figures = scene.stretch.statistics.nodes.get(chosen.key) or chosen.figures
+    return shares_of(figures.processes, scene.look) if figures else None
 
 
 def _exports(look: Look) -> list[tuple[str, str]]:
@@ -129,6 +147,9 @@ def _drawing(scene: Scene, *, listed: bool) -> dict[str, Any]:
         "choices": _choices(look),
         "counts": (nodes, edges, idle),
         "stretch": scene.stretch,
+        "processes": (processes := shares_of(scene.stretch.processes, look)),
+        "alone_is_shown": any(share.on for share in processes.shown),
+        "all_processes": look._replace(process="").address(),
         "refresh": "" if look.until or look.stretch else look.refresh(drawn.levels),
         # An address says whole seconds, and what is seen now should stay.
         "hold": look._replace(until=datetime.now(UTC) + timedelta(seconds=1)).address(),

@@ -67,7 +67,7 @@ class Look(NamedTuple):
     members, ``levels`` how far the drawing that this one takes the place of was folded. ``shape`` is
     empty where the width of the page decides. ``focus`` keeps only the paths through the chosen node.
     ``panel`` is the small drawing beside the stream, ``stretch`` the numbers ``(after, upto]`` that this
-    stream replays.
+    stream replays. ``process`` is the name of the only process that counts; empty for all.
     """
 
     window: Window = WINDOWS["1m"]
@@ -85,6 +85,7 @@ class Look(NamedTuple):
     shape: str = ""
     focus: bool = False
     stretch: tuple[int, int] | None = None
+    process: str = ""
 
     @classmethod
     def of(cls, parameters: QueryDict, node: str = "") -> Look:
@@ -110,6 +111,7 @@ class Look(NamedTuple):
             shape=shape if shape in SHAPES else "",
             focus=parameters.get("focus") == "1",
             stretch=stretch,
+            process=parameters.get("process", "")[:_MOST_FIND],
         )
 
     @property
@@ -151,6 +153,7 @@ class Look(NamedTuple):
             "shape": self.shape,
             "focus": "1" if self.focus and self.node else "",
             "find": self.find,
+            "process": self.process,
             "open": "-".join(sorted(self.opened)),
             "panel": "1" if self.panel else "",
             "after": str(self.stretch[0]) if self.stretch else "",

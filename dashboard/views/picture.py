@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from ..graph import COLUMNS, dot, mermaid
 from .scene import Scene, drawing_of
 
-STYLES = ("tokens.css", "families.css", "drawing.css")
+STYLES = ("tokens.css", "families.css", "processes.css", "drawing.css")
 
 
 class Format(NamedTuple):
@@ -42,6 +42,8 @@ def _title(scene: Scene) -> str:
         parts.append(f"found: {scene.look.find}")
     if scene.look.focus and scene.chosen is not None:
         parts.append(f"paths of {scene.chosen.title}")
+    if scene.look.process:
+        parts.append(f"process {scene.look.process}")
     return ", ".join(parts)
 
 

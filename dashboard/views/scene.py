@@ -28,6 +28,7 @@ from ..query import Query
 from ..registrations import Registration, registrations
 from ..sessions import current
 from .looks import Look
+from .shares import draw_bands
 from .stretch import Stretch, measure
 
 PAGE_LIMITS = (600, 600, 1_400, 800)
@@ -56,7 +57,15 @@ def scene_of(look: Look, query: Query | None = None) -> Scene:
     registered = [] if current.shown() else registrations()
     until = look.until or pipeline.now()
     past = look.until is not None
-    stretch = measure(look.window.seconds, until, registered, past=past, query=query, between=look.stretch)
+    stretch = measure(
+        look.window.seconds,
+        until,
+        registered,
+        past=past,
+        query=query,
+        between=look.stretch,
+        process=look.process,
+    )
     whole = build(registered, stretch.statistics, naming.family_of, bypasses=not look.hide_bypasses)
     if look.hide_idle:
         whole = without_idle(whole)
@@ -92,4 +101,6 @@ def drawing_of(scene: Scene) -> tuple[Graph, Metrics]:
     describe(graph, look.window.idle, wording.took)
     metrics = PANEL if look.panel else metrics_for(graph)
     lay_out(graph, metrics)
+    if len(scene.stretch.processes) > 1 and not look.process:
+        draw_bands(graph)
     return graph, metrics

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .. import pipeline
-from ..events import Bypass, Emission, Entry, Origin
+from ..events import Bypass, Emission, Entry, Origin, Process
 from ..journal.base import Journal, JournalError
 from ..query import Background, Query
 from ..registrations import Registration
-from ..statistics import Statistics, collect, orphans
+from ..statistics import Statistics, collect, counted, orphans
 
 MOST_ENTRIES = 50_000
 _FIRST_CHUNK, _CHUNK = 500, 5_000
@@ -23,12 +23,16 @@ _MOST_ORPHANS = 100
 
 
 class Stretch(NamedTuple):
-    """A window's figures. ``cut`` is true when it held more entries than are read for a graph."""
+    """A window's figures. ``cut`` is true when it held more entries than are read for a graph.
+
+    ``processes`` are all that recorded in it, the busiest first, with how many emissions and bypasses.
+    """
 
     statistics: Statistics
     since: datetime | None
     cut: bool = False
     error: str = ""
+    processes: Sequence[tuple[Process, int]] = ()
 
 
 class Read(NamedTuple):
@@ -48,11 +52,13 @@ def measure(
     past: bool = False,
     query: Query | None = None,
     between: tuple[int, int] | None = None,
+    process: str = "",
 ) -> Stretch:
     """Return the figures of the ``seconds`` before ``until``, or of all before it when ``None``.
 
     ``past`` says that ``until`` is not now; ``query`` leaves only the emissions and bypasses that it
-    matches; ``between`` are the numbers ``(after, upto]`` of which these are the figures instead.
+    matches; ``between`` are the numbers ``(after, upto]`` of which these are the figures instead, and
+    ``process`` is the name of the only process that counts.
     """
     try:
         journal = pipeline.journal()
@@ -63,10 +69,14 @@ def measure(
         known = _origins_of(journal, orphans(entries))
     except JournalError as error:
         return Stretch(Statistics(seconds or 1.0), None, error=str(error))
+    processes = counted(entry.process for entry in entries if isinstance(entry, Emission | Bypass))
+    if process:
+        entries = [entry for entry in entries if entry.process and entry.process.name == process]
     if query is not None:
         entries = _matching(entries, known, query)
     for_all = {(one.signal, one.receiver) for one in registered if one.sender is None}
-    return Stretch(collect(entries, length, for_all, known), oldest, cut)
+    statistics = collect(entries, length, for_all, known)
+    return Stretch(statistics, oldest, cut, processes=processes)
 
 
 def read(journal: Journal, seconds: float | None, until: datetime, *, past: bool = False) -> Read:

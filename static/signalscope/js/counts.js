@@ -60,6 +60,11 @@ onPulses((paths) => {
   if (!drawn || "held" in drawn.graph.dataset) return;
   const window = isReplay(drawn) ? Infinity : Number(drawn.graph.dataset.window) || 1;
   lastPulse = performance.now();
+  if ("process" in drawn.graph.dataset) {
+    // Pulses are of every process: what this one did of it, only the server says.
+    due = Math.min(due, lastPulse + SOON);
+    return;
+  }
   let missing = "" in paths;
   for (const [key, count] of Object.entries(paths)) {
     if (!key) continue;

@@ -41,7 +41,7 @@ export async function redraw(address) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
   if (!fresh.getElementById("graph-view")) return;
   document.dispatchEvent(new CustomEvent("graph:leaving"));
-  for (const id of ["graph-view", "graph-counts"]) {
+  for (const id of ["graph-view", "graph-counts", "graph-processes"]) {
     const part = fresh.getElementById(id);
     if (part) document.getElementById(id)?.replaceWith(part);
   }
