@@ -83,7 +83,7 @@ class Writer:
         self._keep_seconds = keep_seconds
         self._batch = batch
         self._sleep = sleep
-        self._stopped = False
+        self._stopping = self._stopped = False
         self._begin()
         _writers.add(self)
         exits.register(self)
@@ -139,10 +139,13 @@ class Writer:
     def stop(self, timeout_s: float = exits.TIMEOUT_S) -> None:
         """Write what waits, within the time given, and end. What is pushed later is only counted."""
         with self._lock:
-            if self._capacity == 0:
+            if self._stopping:
                 return
-            self._capacity = 0
+            self._stopping = True
         deadline = time.monotonic() + (timeout_s if self.error is None else timeout_s / 5)
+        # A server that reloads answers requests in other threads up to its end: they are heard until then.
+        self.flush(deadline - time.monotonic())
+        self._capacity = 0
         # Twice: what the first one finds missing leaves a gap entry behind its own end.
         if self.flush(deadline - time.monotonic()) and self._missed:
             self.flush(deadline - time.monotonic())

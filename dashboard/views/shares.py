@@ -49,7 +49,7 @@ def shares_of(counted: Counted, look: Look) -> Shares:
     for process, number in counted[:MOST]:
         on = process.name == look.process
         address = look._replace(process="" if on else process.name).address()
-        shown.append(Share(process, number, round(100 * number / whole, 1), on, address))
+        shown.append(Share(process, number, round(100 * number / whole, 3), on, address))
     hosts = {share.process.host for share in shown}
     return Shares(shown, len(counted[MOST:]), len(hosts) > 1)
 

@@ -1,0 +1,164 @@
+"""Many processes of one host, for real: one journal, each emission once, under the process that sent it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from dashboard.events import Origin
+
+from .servers import Site, get, until
+from .test_package import free_port
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def gunicorn(port: int, *options: str) -> list[str]:
+    return ["-m", "gunicorn", "site_wsgi", "--bind", f"127.0.0.1:{port}", *options]
+
+
+def uvicorn(port: int, *options: str) -> list[str]:
+    return ["-m", "uvicorn", "site_asgi:application", "--port", str(port), *options]
+
+
+@pytest.mark.parametrize(
+    ("server", "options", "workers"),
+    [
+        (gunicorn, ["--workers", "2"], 2),
+        (gunicorn, ["--workers", "2", "--preload"], 2),
+        (gunicorn, ["--worker-class", "gthread", "--threads", "4"], 1),
+        (uvicorn, [], 1),
+        (uvicorn, ["--workers", "2"], 2),
+    ],
+    ids=["gunicorn prefork", "gunicorn preload", "gunicorn gthread", "uvicorn", "uvicorn workers"],
+)
+def test_what_a_servers_workers_send_is_journalled_once_under_the_worker_that_sent_it(
+    site: Site, server: object, options: Sequence[str], workers: int
+) -> None:
+    port = free_port()
+    arguments = gunicorn(port, *options) if server is gunicorn else uvicorn(port, *options)
+    answered: dict[str, int] = {}
+    with site.serving(*arguments, port=port) as process:
+        until(lambda: ask(port, answered) and len(set(answered.values())) == workers)
+        ask(port, answered)
+        parent = process.pid
+    told = site.told()
+    assert {name: one.pid for name, one in told.items()} == answered
+    assert {one.host for one in told.values()} == {socket.gethostname()}
+    assert {one.role for one in told.values()} == {arguments[1]}
+    for worker in set(answered.values()):
+        mine = [name for name, pid in answered.items() if pid == worker]
+        assert [name for name in told if answered[name] == worker] == mine
+    if workers > 1:
+        assert parent not in answered.values()
+
+
+def ask(port: int, answered: dict[str, int]) -> bool:
+    """Ask twenty times, and note which process answered what."""
+    for _ in range(20):
+        name = f"r{len(answered)}"
+        answered[name] = int(get(port, f"/tell/{name}/"))
+    return True
+
+
+def test_daphne_serves_the_dashboard_that_shows_what_every_other_process_did(site: Site) -> None:
+    """The app in gunicorn, a command, a shell and the dashboard in daphne: one list."""
+    app, pages = free_port(), free_port()
+    daphne = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(pages), "site_asgi:application"]
+    with (
+        site.serving(*gunicorn(app, "--workers", "2"), port=app),
+        site.serving(*daphne, port=pages),
+    ):
+        get(app, "/tell/from-gunicorn/")
+        get(pages, "/tell/from-daphne/")
+        site.run("job", "return", "from-command")
+        site.run("shell", "-c", "from site_urls import told; told.send('from-shell')")
+        names = {"from-gunicorn", "from-daphne", "from-command", "from-shell"}
+        until(lambda: names <= set(site.told()))
+        page = get(pages, "/signals/?layout=flat&q=signal:told")
+    roles = {name: one.role for name, one in site.told().items()}
+    assert roles == {
+        "from-gunicorn": "gunicorn",
+        "from-daphne": "daphne",
+        "from-command": "job",
+        "from-shell": "shell",
+    }
+    for name, one in site.told().items():
+        assert name in page
+        assert f'title="{one.role}, pid {one.pid} on {one.host}"' in page
+    assert not re.search(r'id="processes"[^>]* hidden', page)
+
+
+def test_an_autoreloaders_parent_records_nothing_and_its_children_lose_nothing(site: Site) -> None:
+    port = free_port()
+    answered: dict[str, int] = {}
+    with site.serving("manage.py", "runserver", str(port), port=port) as parent:
+        until(lambda: reloaded(site, port, answered))
+    told = site.told()
+    assert {name: one.pid for name, one in told.items()} == answered
+    pids = {one.process.pid for one in site.entries() if one.process is not None}
+    assert pids == set(answered.values())
+    assert len(pids) == 2
+    assert parent.pid not in pids
+
+
+def reloaded(site: Site, port: int, answered: dict[str, int]) -> bool:
+    """Ask, and touch the code while the first child answers: it ends soon after, and maybe at once."""
+    name = f"r{len(answered)}"
+    try:
+        answered[name] = int(get(port, f"/tell/{name}/"))
+    except OSError:
+        return False
+    if answered[name] == answered["r0"]:
+        touched = site.folder / "site_urls.py"
+        # The reloader compares times: each touch must be later than the last, whatever the clock's steps.
+        os.utime(touched, (0, touched.stat().st_mtime + 1))
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("way", "code"),
+    [("return", 0), ("exit", 0), ("raise", 1), ("sigterm", -signal.SIGTERM), ("os._exit", 0)],
+)
+def test_a_short_command_loses_none_of_its_last_events_however_it_ends(
+    site: Site, way: str, code: int
+) -> None:
+    """``os._exit`` ends a process without a word to anybody: only who calls ``flush`` before it keeps all."""
+    site.run("job", way, "last", code=code)
+    assert site.told()["last"].role == "job"
+    origins = [one for one in site.entries() if isinstance(one, Origin)]
+    assert origins[0].title == f"job {way} last"
+    if way in ("return", "exit", "raise"):
+        assert [one.state for one in origins] == ["opened", "closed"]
+
+
+def test_a_shells_command_is_journalled(site: Site) -> None:
+    site.run("shell", "-c", "from site_urls import told; told.send('typed')")
+    assert site.told()["typed"].role == "shell"
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_a_multiprocessing_child_records_under_its_own_number(site: Site, way: str) -> None:
+    child = int(site.run("job", way, "parent").split()[-1])
+    told = site.told()
+    assert list(told) == [f"parent-{way}", "parent"]
+    assert told[f"parent-{way}"].pid == child != told["parent"].pid
+
+
+def test_a_child_forked_inside_a_request_records_under_its_own_number(site: Site) -> None:
+    port = free_port()
+    with site.serving(*gunicorn(port), port=port):
+        child = int(get(port, "/fork/f/"))
+    told = site.told()
+    assert told["f-child"].pid == child
+    assert told["f-before"].pid == told["f-after"].pid != child
