@@ -645,3 +645,19 @@ async def test_who_filters_to_one_process_still_sees_the_others_in_the_legend(li
     await live.frame(client, page)
     assert [ids for _, ids in page.batches] == [[]]
     assert "web-1:4711" in page.texts["processes"]
+
+
+# --- clocks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", [TREE, FLAT])
+async def test_what_a_clock_put_back_records_arrives_on_top_all_the_same(live: Live, layout: str) -> None:
+    client, page = live.client(layout=layout), Page()
+    await live.write(traces(900, 1))
+    await live.frame(client, page)
+    await live.write(traces(1, 1))
+    await live.frame(client, page)
+    assert len(page.batches) == 2
+    assert "12:00:00.1" in page.texts[page.batches[0][0]]
+    assert page.texts["seq"] == "6"
+    assert await live.frame(client) == ""

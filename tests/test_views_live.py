@@ -16,7 +16,7 @@ from django.test import RequestFactory
 
 from dashboard import pipeline
 from dashboard.events import Cause, Gap, Process
-from dashboard.journal import open_journal
+from dashboard.journal import open_journal, pack
 from dashboard.journal.base import Journal, JournalError
 from dashboard.stream import lookback
 from dashboard.views import live as views
@@ -526,3 +526,13 @@ def test_a_process_chosen_in_the_legend_leaves_its_rows_alone(journal: Journal) 
     shown = get(q="process:=web-1:4712")
     assert html(shown).count('data-trace="') == 1
     assert 'aria-pressed="true" title="Show every process again"' in html(shown)
+
+
+@pytest.mark.parametrize("path", [{}, {"layout": "flat"}, {"q": "is:error"}, {"after": 0, "upto": 50}])
+def test_an_entry_of_an_unknown_kind_breaks_no_list(journal: Journal, path: dict[str, Any]) -> None:
+    packed = pack(emission("x", trace=TRACE))
+    odd = b'{"kind":"telepathy","trace":"%s","process":7,"at":"2026-01-01T12:00:00Z"}' % TRACE.encode()
+    journal.append(admin_add())
+    journal.append_packed([packed._replace(kind="telepathy", body=odd)])
+    assert get(**path).status_code == 200
+    assert get(views.rows, TRACE, htmx=True).status_code == 200
