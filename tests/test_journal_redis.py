@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dashboard.events import Emission, Entry, Gap, Instance, Unknown
-from dashboard.journal import Extent, Journal, JournalError, open_journal, pack
+from dashboard.journal import Extent, Journal, JournalError, Narrow, Trait, open_journal, pack
 from dashboard.journal.chunks import ENTRIES
 from dashboard.journal.redis import RedisJournal
 
@@ -278,6 +278,27 @@ def test_a_look_up_reads_only_the_chunks_that_hold_it(
     assert found.seq == 10 * ENTRIES + 6
     asked = redis_server.client.info("commandstats")
     assert asked["cmdstat_xrange"]["calls"] == 2 + 2 + 1
+    assert "cmdstat_xrevrange" not in asked
+
+
+def test_a_search_for_traces_or_rare_kinds_reads_only_the_chunks_that_hold_them(
+    redis_server: RedisServer, journal: RedisJournal
+) -> None:
+    batches = [many(ENTRIES, start) for start in range(0, 100 * ENTRIES, ENTRIES)]
+    batches[10][5] = emission("rare1", trace="rare")
+    batches[90][7] = origin(trace="rare", user="eve")
+    for batch in batches:
+        journal.append(batch)
+    newest = journal.head().seq
+    redis_server.client.config_resetstat()
+    of_trace = Narrow(((Trait("trace", "among", frozenset(["rare", "nobody"])),),))
+    of_kind = Narrow(((Trait("kind", "is", "origin"), Trait("kind", "is", "gap")),))
+    numbers = [10 * ENTRIES + 6, 90 * ENTRIES + 8]
+    assert [entry.seq for entry in journal.search(of_trace, 9, before=newest + 1).entries] == numbers[::-1]
+    assert [entry.seq for entry in journal.search(of_kind, 9, before=newest + 1).entries] == numbers[1:]
+    asked = redis_server.client.info("commandstats")
+    # Each once for the highest chunk, and once for each chunk that is read.
+    assert asked["cmdstat_xrange"]["calls"] == (1 + 2) + (1 + 1)
     assert "cmdstat_xrevrange" not in asked
 
 

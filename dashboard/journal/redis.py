@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -20,10 +20,12 @@ from ..addresses import RedisAddress, shown
 from ..events import Emission, Entry, Gap
 from ..processes import this_process
 from . import redis_scripts
-from .base import Cursor, Extent, Journal, JournalError, Packed, pack, unpack
+from .base import Cursor, Extent, Hits, Journal, JournalError, Packed, pack, unpack
 from .chunks import SHARD, Chunk, Row, cut, rows, term
+from .narrow import Narrow
 from .redis_link import RedisLink
 from .redis_receipts import LIVES_S, Receipts
+from .redis_search import go, terms_of
 
 _PAGE = 2_000
 _CHUNKS_FIRST, _CHUNKS_MOST = 8, 64
@@ -157,6 +159,9 @@ class RedisJournal(Journal):
 
     def read_back(self, before: int | None, limit: int) -> list[Entry]:
         """Return at most ``limit`` entries with ``seq < before`` (``None``: from the end), newest first."""
+        return _decoded(self._before(before, limit))
+
+    def _before(self, before: int | None, limit: int) -> list[Row]:
         found: list[Row] = []
         top, before = self._top(before)
         while top > 0 and len(found) < limit:
@@ -170,7 +175,7 @@ class RedisJournal(Journal):
             newest_first = reversed(_rows(reversed([*inside, *beyond]), int(floor or 0)))
             found += [row for row in newest_first if row.seq < before]
             top = _first(beyond[0]) - 1 if beyond else 0
-        return _decoded(found[:limit])
+        return found[:limit]
 
     def read_trace(self, trace: str, limit: int, after: int = 0) -> list[Entry]:
         """Return at most ``limit`` entries of one trace with ``seq > after``, oldest first."""
@@ -230,6 +235,62 @@ class RedisJournal(Journal):
                 break
             top, width = places[-1] - 1, min(width * 2, _CHUNKS_MOST)
         return _decoded(found[:limit])
+
+    def search(
+        self,
+        narrow: Narrow,
+        limit: int,
+        *,
+        before: int | None = None,
+        after: int = 0,
+        newest_first: bool = True,
+        patience_s: float = 1.0,
+    ) -> Hits:
+        """Return what ``Journal.search`` does; only what is admitted is decoded.
+
+        Of given traces, and of kinds but emissions, only the chunks that hold them are read.
+        """
+        before = self.head().seq + 1 if before is None else before
+        wanted = terms_of(narrow)
+        if wanted is None:
+            steps = self._walk(after, before, newest_first=newest_first)
+        else:
+            steps = self._walk_to(wanted, after, before, newest_first=newest_first)
+        return go(steps, narrow, limit, after + 1 if newest_first else before - 1, patience_s)
+
+    def _walk(self, after: int, before: int, *, newest_first: bool) -> Iterator[list[Row]]:
+        """Yield all rows between, step by step."""
+        at = before if newest_first else after
+        while step := self._before(at, _PAGE) if newest_first else self._after(at, _PAGE):
+            at = step[-1].seq
+            inside = [row for row in step if after < row.seq < before]
+            if not inside:
+                return
+            yield inside
+
+    def _walk_to(
+        self, wanted: list[bytes], after: int, before: int, *, newest_first: bool
+    ) -> Iterator[list[Row]]:
+        """Yield the rows between that stand in chunks with one of the terms, step by step."""
+        top, _ = self._top(before)
+        places: set[int] = set()
+        for start in range(0, len(wanted), _PAGE):
+            with self._link.use("read") as client:
+                pipe = client.pipeline(transaction=False)
+                for one in wanted[start : start + _PAGE]:
+                    pipe.zrangebylex(*self._places(one, after + 1, top))
+                places.update(chain.from_iterable(map(_seqs, pipe.execute())))
+        way = sorted(places, reverse=newest_first)
+        for start in range(0, len(way), _CHUNKS_MOST):
+            step = self._rows_of(sorted(way[start : start + _CHUNKS_MOST]))
+            inside = [row for row in step if after < row.seq < before]
+            if inside:
+                yield inside[::-1] if newest_first else inside
+
+    def _times(self) -> Iterator[tuple[int, int, int | None]]:
+        for step in self._walk(0, self.head().seq + 1, newest_first=False):
+            for seq, packed in step:
+                yield seq, packed.at_us, packed.failed if packed.kind == "emission" else None
 
     def _places(self, wanted: bytes, low: int, high: int) -> tuple[str, bytes, bytes]:
         """Return the index's key for a term, and the range in it of chunks from id ``low`` to ``high``."""
