@@ -283,7 +283,10 @@ def test_search_looks_through_the_whole_journal_and_no_further_than_it_reaches(j
 
 
 def test_an_impatient_search_goes_on_where_it_stopped(journal: Journal) -> None:
-    journal.append([*many(1), *many(80_000, instance=Instance(pk="other"))])
+    journal.append(many(1))
+    others = [pack(entry) for entry in many(10_000, instance=Instance(pk="other"))]
+    for _ in range(8):
+        journal.append_packed(others)
     rare = Narrow(((Trait("body", "contains", '"pk":"42"'),),))
     found, before, steps = [], None, 0
     while before != 1:
