@@ -19,6 +19,7 @@ from . import addresses, editors
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 _CONSTRUCTORS = ("django.db.models.signals.pre_init", "django.db.models.signals.post_init")
 
@@ -27,10 +28,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Every setting, under its key in ``SIGNALSCOPE``, with its default.
 
     ENABLED: record in this process. JOURNAL: where entries are kept, as a URL; empty means
-    ``signalscope.sqlite3`` in ``BASE_DIR``. KEEP_ENTRIES, KEEP_SECONDS: retention. BUFFER: how
-    many events may wait for the writer. IGNORE_SIGNALS: dotted names that are not recorded.
-    IGNORE_PATHS: requests whose path starts so are not recorded; empty means those of files,
-    ``STATIC_URL`` and ``MEDIA_URL``.
+    ``signalscope.sqlite3`` in ``BASE_DIR``. KEEP_ENTRIES, KEEP_SECONDS: retention. SAMPLE: the share of
+    traces that is kept, beside those with failures. BUFFER: how many events may wait for the writer.
+    IGNORE_SIGNALS: dotted names that are not recorded. IGNORE_PATHS: requests whose path starts so are not
+    recorded; empty means those of files, ``STATIC_URL`` and ``MEDIA_URL``.
     REDACT: further parts of key names whose values are replaced. SLOW_MS: a call or emission that
     takes this long is slow. ACCESS: dotted path of ``f(user) -> bool``, who may look; empty means
     active staff. SCENARIOS: dotted path of a callable that returns what the live page offers as
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     JOURNAL: str = ""
     KEEP_ENTRIES: Positive = 200_000
     KEEP_SECONDS: Seconds | None = None
+    SAMPLE: Share = 1.0
     BUFFER: Positive = 100_000
     IGNORE_SIGNALS: list[str] = msgspec.field(default_factory=lambda: list(_CONSTRUCTORS))
     IGNORE_PATHS: list[str] = []

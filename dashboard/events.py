@@ -287,6 +287,20 @@ class Gap(_Entry, tag="gap"):
     until: datetime | None = None
 
 
+class Sampled(_Entry, tag="sampled"):
+    """Traces that a process left out since its last count, because only a ``share`` was to be kept.
+
+    ``entries`` are those of the ``traces``, and what came of traces counted before; ``early`` is how many
+    of the traces were decided before they had ended.
+    """
+
+    share: float
+    traces: int
+    entries: int
+    early: int = 0
+    until: datetime | None = None
+
+
 class Unknown(msgspec.Struct):
     """An entry that a newer version wrote: its kind, and its JSON as it stands."""
 
@@ -298,7 +312,7 @@ class Unknown(msgspec.Struct):
     process: Process | None = None
 
 
-Known = Emission | Late | Origin | Task | Outcome | Bypass | Gap
+Known = Emission | Late | Origin | Task | Outcome | Bypass | Gap | Sampled
 Entry = Known | Unknown
 
 _encoder = msgspec.json.Encoder()
@@ -323,9 +337,15 @@ def has_failed(entry: Entry) -> bool:
         return entry.error is not None
     if not isinstance(entry, Origin):
         return False
-    status = entry.status or ""
-    server_error = entry.type == "request" and len(status) == 3 and status.startswith("5")
-    return entry.error is not None or status == "failed" or server_error
+    return origin_failed(entry.type, entry.status, entry.error)
+
+
+def origin_failed(type: str, status: str | None, error: str | None) -> bool:
+    """Return whether an origin with this end has failed: an exception, status 5xx, a command or task."""
+    status = status or ""
+    server_error = type == "request" and len(status) == 3 and status.startswith("5")
+    # A command says "failed", Celery "failure".
+    return error is not None or status in ("failed", "failure") or server_error
 
 
 def _tell_of_error(flags: list[str]) -> bool:

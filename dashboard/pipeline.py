@@ -27,6 +27,7 @@ from .observers.origins import Origins
 from .payloads import Summaries
 from .recorder import Recorder
 from .redaction import Redactor
+from .sampling import Left, Sampler, told
 from .sessions import LIVE, Session, Store, current
 from .tail import Tail
 from .writer import Writer
@@ -35,6 +36,7 @@ RING = 8_000
 """So many recent entries are held for all sockets, about 30 MB; what is older is read from the journal."""
 
 GAPS = 1_000
+COUNTS = 1_000
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -66,6 +68,7 @@ class _Recording:
             settings.BUFFER,
             keep_entries=settings.KEEP_ENTRIES,
             keep_seconds=settings.KEEP_SECONDS,
+            sampler=Sampler(settings.SAMPLE) if settings.SAMPLE < 1 else None,
         )
         self.recorder = Recorder(self.writer.push, summaries, settings.IGNORE_SIGNALS)
         self.origins = Origins(self.recorder, _OwnPaths(), settings.IGNORE_PATHS, self.encoder.cause_of)
@@ -176,7 +179,10 @@ def now() -> datetime:
 
 
 def flush(timeout_s: float = 5.0) -> bool:
-    """Wait until everything recorded so far is in the journal; return whether it is."""
+    """Wait until everything recorded so far is in the journal; return whether it is.
+
+    What a sampler still holds is not waited for.
+    """
     recording = _recording
     return recording is None or recording.writer.flush(timeout_s)
 
@@ -206,6 +212,17 @@ def dropped(journal: Journal) -> int:
     gaps = journal.read_kind("gap", None, GAPS)
     told = sum(entry.dropped for entry in gaps if isinstance(entry, Gap))
     return max(told, health().dropped)
+
+
+def left_out(journal: Journal) -> Left:
+    """Return what sampling left out of ``journal``, as far back as it tells. May raise ``JournalError``.
+
+    Before the first count the share is this process's setting; an imported session knows its own alone.
+    """
+    left = told(journal.read_kind("sampled", None, COUNTS))
+    if left or current.shown() is not None:
+        return left
+    return Left(share=conf.get().SAMPLE)
 
 
 def _signals(names: list[str]) -> list[Signal]:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from .sampling import Left
+
 MICROSECOND = 1
 MILLISECOND = 1_000
 SECOND = 1_000_000
@@ -113,6 +115,23 @@ def count(number: int) -> str:
 def many(number: int, one: str, more: str = "") -> str:
     """Return ``1 query``, ``2 queries``: the count and the fitting word (``one`` + ``s`` unless given)."""
     return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def share(part: float) -> str:
+    """Return a share of the traces in words: ``1 of 10 traces``, or in percent where it is no such part."""
+    whole = round(1 / part)
+    if abs(whole * part - 1) < 1e-6:
+        return f"1 of {whole:,} traces"
+    return f"{part * 100:.3g}% of the traces"
+
+
+def sampled(left: Left) -> str:
+    """Return with what words figures made of a sample are to be read: they are not scaled."""
+    early = f", {left.early:,} of them undecided before they had ended" if left.early else ""
+    return (
+        f"{share(left.share)} kept, and all with failures; {many(left.traces, 'trace')} left out{early}. "
+        "Counts and rates are of what was kept."
+    )
 
 
 def short(dotted: str) -> str:

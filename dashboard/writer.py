@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from weakref import WeakSet
@@ -22,6 +22,7 @@ from .causality import suppressed
 from .events import Gap
 from .journal.base import Journal, JournalError, Packed, pack
 from .processes import this_process
+from .sampling import Sampler
 
 logger = logging.getLogger("signalscope")
 
@@ -58,7 +59,8 @@ class Writer:
 
     ``journal_factory`` makes the journal, ``encode`` the packed entry of an event (``None``: none is kept);
     both are called in the writer's thread. ``capacity`` is how many events may wait,
-    ``keep_entries`` and ``keep_seconds`` are how much the journal keeps. ``error`` is the journal's
+    ``keep_entries`` and ``keep_seconds`` are how much the journal keeps. ``sampler`` decides which traces
+    are kept; without one all are. ``error`` is the journal's
     last error, ``None`` while it works; ``dropped`` counts events that found no room, ``faults``
     those that could not be encoded or stored, ``written`` stored entries, all of this process.
     """
@@ -73,6 +75,7 @@ class Writer:
         keep_entries: int | None = None,
         keep_seconds: float | None = None,
         batch: int = BATCH,
+        sampler: Sampler | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._journal_factory = journal_factory
@@ -82,6 +85,7 @@ class Writer:
         self._keep_entries = keep_entries
         self._keep_seconds = keep_seconds
         self._batch = batch
+        self._sampler = sampler
         self._sleep = sleep
         self._stopping = self._stopped = False
         self._begin()
@@ -109,11 +113,18 @@ class Writer:
         self._wake = threading.Event()
         self._retry_s = 0.0
         self._prune_at = 0.0
+        if self._sampler is not None:
+            self._sampler.forget()
 
     @property
     def waiting(self) -> int:
-        """How many events are not yet in the journal."""
+        """How many events are not yet in the journal, and are to be."""
         return len(self._buffer) + len(self._packed)
+
+    @property
+    def undecided(self) -> int:
+        """How many events the sampler holds until it knows whether their traces are kept."""
+        return self._sampler.waiting if self._sampler is not None else 0
 
     def push(self, raw: Any) -> None:
         """Take an event, or count it as dropped when the buffer is full. Never waits, never raises."""
@@ -126,7 +137,7 @@ class Writer:
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all that was pushed before is in the journal; return whether it is."""
-        if self._thread is None and (self._stopped or not self.waiting):
+        if self._thread is None and (self._stopped or not (self.waiting or self.undecided)):
             return not self.waiting
         done = threading.Event()
         with self._lock:
@@ -204,6 +215,7 @@ class Writer:
         if not self._packed:
             self._take()
             behind = self._mark_gaps()
+            self._count_left_out()
         if self._packed and not self._store():
             # A full journal may take the batch once its oldest entries are gone.
             self._prune()
@@ -227,15 +239,38 @@ class Writer:
                 with self._lock:
                     self._flushing -= 1
                 continue
-            try:
-                packed = pack(raw) if type(raw) is Gap else self._encode(raw)
-                if packed is not None:
-                    self._packed.append(packed)
-            except Exception as error:  # noqa: BLE001  (whatever an event holds, the next one is written)
-                self._lose(1, f"They could not be encoded: {type(error).__name__}.", error)
-            if time.perf_counter() - started >= SLICE_S:
-                self._sleep(PAUSE_S)
-                started = time.perf_counter()
+            for one in self._sift(raw):
+                self._pack(one)
+                if time.perf_counter() - started >= SLICE_S:
+                    self._sleep(PAUSE_S)
+                    started = time.perf_counter()
+
+    def _sift(self, raw: Any) -> Sequence[Any]:
+        if self._sampler is None or type(raw) is Gap:
+            return (raw,)
+        try:
+            return self._sampler.sift(raw)
+        except Exception as error:  # noqa: BLE001
+            self._lose(1, f"They could not be sampled: {type(error).__name__}.", error)
+            return ()
+
+    def _pack(self, raw: Any) -> None:
+        try:
+            packed = pack(raw) if type(raw) is Gap else self._encode(raw)
+            if packed is not None:
+                self._packed.append(packed)
+        except Exception as error:  # noqa: BLE001  (whatever an event holds, the next one is written)
+            self._lose(1, f"They could not be encoded: {type(error).__name__}.", error)
+
+    def _count_left_out(self) -> None:
+        if self._sampler is None:
+            return
+        self._sampler.settle()
+        # Nothing comes any more once the writer was told to stop and its buffer is empty.
+        last = self._capacity == 0 and not self._buffer
+        counted = self._sampler.counted(this_process, last=last)
+        if counted is not None:
+            self._packed.append(pack(counted))
 
     def _store(self) -> bool:
         try:
@@ -332,7 +367,7 @@ def _before_fork() -> None:
 
 def _after_fork_in_parent() -> None:
     for writer in list(_writers):
-        if writer.waiting:
+        if writer.waiting or writer.undecided:
             writer._start()
 
 

@@ -24,6 +24,7 @@ IDS_OF_PAGE = {
     *("rows", "rate", "seq", "dropped", "scope", "lamp", "matching", "pill", "pause", "paused", "waiting"),
     *("token", "pulses", "void", "guide", "said", "fill", "journal-error", "ended", "filter-error"),
     "processes",
+    "sampled",
     *(f"n-{family}" for family in CHANNELS),
 }
 

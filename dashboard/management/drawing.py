@@ -17,6 +17,7 @@ from ..views.looks import COLOURS, GROUPINGS, WINDOWS, Look
 from ..views.picture import FORMATS, picture
 from ..views.scene import scene_of
 from .listing import import_views
+from .sampled import mention
 from .tailing import query_of
 from .terminal import Terminal, printable
 
@@ -51,6 +52,7 @@ def run(options: dict[str, Any], terminal: Terminal) -> None:
     scene = scene_of(_look(options), query)
     if scene.stretch.error:
         raise CommandError(printable(scene.stretch.error))
+    mention(terminal)
     text = picture(scene, options["format"])
     file: Path | None = options["output"]
     if file is None:

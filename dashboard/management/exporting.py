@@ -19,6 +19,7 @@ from .. import __version__, conf, wording
 from ..journal import JournalError, open_journal
 from ..sessions import Asked, Header, SessionError, write
 from ..sessions.stretch import Wanted, read
+from .sampled import mention
 from .terminal import Terminal, printable
 
 HELP = "Export a stretch of the journal as one file, to be looked at elsewhere."
@@ -58,6 +59,7 @@ def run(options: dict[str, Any], terminal: Terminal) -> None:
             f"The session cannot be written to {options['output']}: {error}. Name another file with --output."
         ) from error
     terminal.notice(_told(header))
+    mention(terminal)
 
 
 def _to_stdout(url: str, wanted: Wanted, asked: Header) -> Header:

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from .. import wording
-from ..events import Bypass, Call, Emission, Entry, Gap, Late, Origin, Outcome, Task, Unknown
+from ..events import Bypass, Call, Emission, Entry, Gap, Late, Origin, Outcome, Sampled, Task, Unknown
 from .terminal import Part
 
 _SEQ_WIDTH = 7
@@ -37,6 +37,8 @@ def sentence(entry: Entry, slow_ms: float) -> Iterator[Part]:
         yield from _call(entry.call, slow_ms)
     elif isinstance(entry, Gap):
         yield from _gap(entry)
+    elif isinstance(entry, Sampled):
+        yield from _sampled(entry)
     else:
         yield from _unknown(entry)
 
@@ -128,6 +130,13 @@ def _gap(entry: Gap) -> Iterator[Part]:
     lost = f"{wording.many(entry.dropped, 'entry', 'entries')} dropped{until}: " if entry.dropped else ""
     yield Part(f"{'gap':{_SIGNAL_WIDTH + _TOOK_WIDTH}}  ")
     yield Part(f"{lost}{entry.reason}", "error")
+
+
+def _sampled(entry: Sampled) -> Iterator[Part]:
+    yield Part(f"{'sampled':{_SIGNAL_WIDTH + _TOOK_WIDTH}}  ")
+    yield Part(f"{wording.many(entry.traces, 'trace')} left out, {wording.share(entry.share)} is kept")
+    if entry.early:
+        yield Part(f"; {entry.early:,} of them decided before they had ended", "warning")
 
 
 def _unknown(entry: Unknown) -> Iterator[Part]:

@@ -20,6 +20,7 @@ from ..events import Bypass, Emission, Entry, Origin, Outcome
 from ..journal import Cursor, Journal, JournalError, open_journal
 from ..query import Background, Query, QuerySyntaxError, background_of, parse
 from ..query.excerpt import excerpt
+from .sampled import mention
 from .sentences import sentence
 from .terminal import Terminal, printable
 
@@ -68,6 +69,7 @@ def run(options: dict[str, Any], terminal: Terminal, sleep: Callable[[float], ob
     settings = conf.get()
     query = query_of(options["filter"], settings.SLOW_MS)
     follows = not options["no_follow"]
+    mention(terminal)
     try:
         with closing(open_journal(settings.JOURNAL)) as journal:
             found = _Reader(journal, query, terminal, sleep).entries(

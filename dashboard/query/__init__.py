@@ -48,7 +48,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from ..events import Entry, Gap, Late, Origin, Task, Unknown
+from ..events import Entry, Gap, Late, Origin, Sampled, Task, Unknown
 from .background import NO_BLOCKS, Background, Predicate, background_of
 from .flags import FLAGS
 from .lexer import MAX_LENGTH, QuerySyntaxError
@@ -114,7 +114,7 @@ class Query:
         """
         if isinstance(entry, Gap | Unknown):
             return True
-        if isinstance(entry, Late | Task):
+        if isinstance(entry, Late | Sampled | Task):
             return self.matches_everything
         return self._predicate(entry, Background(origin, undone))
 

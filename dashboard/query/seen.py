@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..events import Emission, Entry, Gap, Late, Origin, Task, Unknown
+from ..events import Emission, Entry, Gap, Late, Origin, Sampled, Task, Unknown
 from . import texts
 from .matching import part_starts
 from .texts import Watched
@@ -74,7 +74,7 @@ class Seen:
 
     def add(self, entry: Entry) -> None:
         """Take in what an entry shows."""
-        if isinstance(entry, Gap | Late | Task | Unknown):
+        if isinstance(entry, Gap | Late | Sampled | Task | Unknown):
             return
         for key, values_of in _VALUES.items():
             if key in ("signal", "receiver", "pk") and not isinstance(entry, Emission):

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..events import Entry, Gap, Origin
+from ..events import Entry, Gap, Origin, Sampled
 from ..journal.base import Journal
 from ..query import Background, Query, background_of, parse
 from ..query.selection import Selection
@@ -49,7 +49,7 @@ def read(journal: Journal, wanted: Wanted) -> Iterator[Body]:
     traces = None if wanted.query.matches_everything else _matching(journal, wanted)
     yield from _openings(journal, wanted, traces)
     for entry, body in _range(journal, wanted):
-        if traces is None or entry.trace in traces or isinstance(entry, Gap):
+        if traces is None or entry.trace in traces or isinstance(entry, Gap | Sampled):
             yield entry, body
 
 

@@ -14,7 +14,21 @@ from typing import get_args
 
 import msgspec
 
-from ..events import Bypass, Call, Emission, Entry, Gap, Known, Late, Origin, Outcome, Task, Unknown, decode
+from ..events import (
+    Bypass,
+    Call,
+    Emission,
+    Entry,
+    Gap,
+    Known,
+    Late,
+    Origin,
+    Outcome,
+    Sampled,
+    Task,
+    Unknown,
+    decode,
+)
 from ..journal.base import Packed, pack
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -116,6 +130,10 @@ def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
         yield "duration_us", entry.duration_us
     if isinstance(entry, Gap):
         yield "dropped", entry.dropped
+    if isinstance(entry, Sampled):
+        yield from (("traces", entry.traces), ("entries", entry.entries), ("early", entry.early))
+        if not 0 < entry.share <= 1:
+            raise ImplausibleError(f"its share is {entry.share!r:.40}")
     if isinstance(entry, Outcome):
         yield "emissions", entry.emissions
     if isinstance(entry, Bypass):

@@ -81,6 +81,7 @@ def _measure(journal: Journal) -> Mapping[str, str]:
     return {
         "dropped": readouts.dropped(pipeline.dropped(journal)),
         "fill": readouts.fill(journal.extent().count),
+        "sampled": notices.sampled(pipeline.left_out(journal)),
     }
 
 

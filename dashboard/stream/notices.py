@@ -14,6 +14,7 @@ from .. import wording
 from ..journal.base import Cursor
 from ..query import QuerySyntaxError
 from ..query.excerpt import excerpt
+from ..sampling import Left
 from .fragments import FLAT, TREE, live_url
 
 _NOTHING = mark_safe("")
@@ -71,6 +72,15 @@ def journal_error(error: str | None) -> SafeString:
     return format_html(
         '<div class="notice is-error" id="journal-error" role="alert"><b>Journal:</b> <span>{}</span></div>',
         error,
+    )
+
+
+def sampled(left: Left) -> SafeString:
+    """Return the notice that the journal holds a share of the traces; empty and hidden where it holds all."""
+    if not left:
+        return mark_safe('<div class="notice is-info" id="sampled" hidden></div>')
+    return format_html(
+        '<div class="notice is-info" id="sampled"><b>Sample</b> <span>{}</span></div>', wording.sampled(left)
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from .. import wording
-from ..events import Bypass, Emission, Entry, Gap, Late, Origin, Outcome, Process, Task
+from ..events import Bypass, Emission, Entry, Gap, Late, Origin, Outcome, Process, Sampled, Task
 from . import flags
 from .flags import LABELS, Flag, is_slow
 from .lanes import Lane, Path
@@ -292,7 +292,7 @@ def summarise(entries: Iterable[Entry], slow_ms: float = 50.0) -> TraceSummary:
     """Return the summary of one trace's entries (those without a trace, as gaps, are left out)."""
     summary: TraceSummary | None = None
     for entry in entries:
-        if isinstance(entry, Gap):
+        if isinstance(entry, Gap | Sampled):
             continue
         if summary is None:
             summary = TraceSummary(entry.trace, slow_ms)

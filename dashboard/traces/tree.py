@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..events import Bypass, Call, Emission, Entry, Gap, Outcome
+from ..events import Bypass, Call, Emission, Entry, Gap, Outcome, Sampled
 from ..query.selection import Sent
 from . import fates, flags, loops, timing
 from .branches import Branch, Leaf, Node, Stage, by_start, reached
@@ -355,7 +355,7 @@ def assemble(entries: Iterable[Entry], slow_ms: float = 50.0) -> TraceTree:
     An emission or a task whose cause is not among them becomes a root and is marked an orphan; so does
     one whose chain of causes never reaches a root (which only damaged entries have).
     """
-    held = settled(entry for entry in entries if not isinstance(entry, Gap))
+    held = settled(entry for entry in entries if not isinstance(entry, Gap | Sampled))
     nodes: dict[str, Node] = {}
     for entry in held:
         if isinstance(entry, Emission) and entry.id not in nodes:

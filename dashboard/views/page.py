@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from .. import conf, links, pipeline
 from ..journal.base import Cursor, Extent, JournalError
+from ..sampling import Left
 from ..sessions import current
 from ..stream import fragments, notices, readouts
 
@@ -40,7 +41,7 @@ def page(
     that cannot write is told on every page.
     """
     health = pipeline.health()
-    head, extent, dropped, error = _journal()
+    head, extent, dropped, left, error = _journal()
     unwritten = None if current.shown() else health.error
     context = context | {"journal_error": context.get("journal_error") or error or unwritten}
     shared = {
@@ -51,6 +52,7 @@ def page(
         "keep": conf.get().KEEP_ENTRIES,
         "ignored": conf.get().IGNORE_SIGNALS,
         "readouts": readouts.readouts(seq=extent.newest, dropped=max(dropped, health.dropped)),
+        "sampled": notices.sampled(left),
         "scenarios": scenarios(),
         "editor": bool(conf.get().EDITOR),
         "quiet_socket": fragments.socket_url(fragments.NONE, ""),
@@ -61,12 +63,13 @@ def page(
     return render(request, template, shared | context, status=status)
 
 
-def _journal() -> tuple[Cursor, Extent, int, str]:
+def _journal() -> tuple[Cursor, Extent, int, Left, str]:
     try:
         journal = pipeline.journal()
-        return journal.head(), journal.extent(), pipeline.dropped(journal), ""
+        dropped, left = pipeline.dropped(journal), pipeline.left_out(journal)
+        return journal.head(), journal.extent(), dropped, left, ""
     except JournalError as error:
-        return NOWHERE, Extent(0, 0, 0), 0, str(error)
+        return NOWHERE, Extent(0, 0, 0), 0, Left(), str(error)
 
 
 def scenarios() -> list[Any]:
