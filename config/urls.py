@@ -1,13 +1,13 @@
 """The demo project's addresses: the site, the admin, and Signalscope."""
 
-from django.conf import settings
-from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path
+
+from .files import uploaded
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("signals/", include("dashboard.urls")),
     path("", include("demo_app.urls")),
-    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
+    path("media/<path:path>", uploaded),
 ]
