@@ -47,6 +47,6 @@ def uploaded(request: HttpRequest, path: str) -> HttpResponseBase:
 
     Whoever uploaded it, a browser that is led to it runs nothing of it.
     """
-    response = serve(request, path, document_root=settings.MEDIA_ROOT)
+    response = serve(request, path, document_root=str(settings.MEDIA_ROOT))
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response

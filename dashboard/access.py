@@ -61,7 +61,12 @@ def resolve() -> Resolved:
 
 
 def allowed(user: Any) -> bool:
-    """Return whether the user (``None`` or anonymous included) may look. Never raises; may run SQL."""
+    """Return whether the user (``None`` or anonymous included) may look. Never raises; may run SQL.
+
+    Where the pages are public everybody may, at what ``security`` lets the public see.
+    """
+    if conf.get().PUBLIC:
+        return True
     rule = resolve().rule
     if rule is None:
         return False
@@ -162,6 +167,11 @@ def _forbidden(user: Any) -> HttpResponse:
         reason = f"This project's SIGNALSCOPE['ACCESS'] does not let {name} in."
         remedy = "Ask whoever runs the project, or sign in as another user."
     return _page(reason, remedy)
+
+
+def not_public() -> HttpResponse:
+    """Return the answer to a request for what the public may not see or do."""
+    return _page("This page is not public here.", "What is public: Live, Graph, Receivers and History.")
 
 
 def _page(reason: str, remedy: str) -> HttpResponse:

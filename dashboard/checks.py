@@ -39,6 +39,8 @@ JOURNAL_NOT_WRITABLE = "signalscope.W004"
 NO_AUTHENTICATION = "signalscope.W005"
 NO_LOGIN_PAGE = "signalscope.W006"
 ADMIN_FIRST = "signalscope.W007"
+PUBLIC_IN_DEBUG = "signalscope.W008"
+PUBLIC_WITH_ACCESS = "signalscope.W009"
 
 PAGE_TEMPLATE = "signalscope/base.html"
 
@@ -51,6 +53,7 @@ def register() -> None:
     """Register all checks with Django. Registering twice changes nothing."""
     for check in (check_settings, check_project, check_live, check_journal, check_access):
         checks.register(check, "signalscope")
+    checks.register(check_public, "signalscope", checks.Tags.security)
 
 
 def check_settings(
@@ -237,9 +240,35 @@ def _redis_client() -> Messages:
 
 def check_access(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """Return warnings where nobody can sign in to be let in."""
-    if conf.get().ACCESS or not _mounted():
+    if conf.get().ACCESS or conf.get().PUBLIC or not _mounted():
         return []
     return [*_authentication(), *_login_page()]
+
+
+def check_public(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """Return warnings where everybody may look and something speaks against it."""
+    found: list[checks.CheckMessage] = []
+    if not conf.get().PUBLIC:
+        return found
+    if settings.DEBUG:
+        found.append(
+            checks.Warning(
+                "SIGNALSCOPE['PUBLIC'] is on while DEBUG is on: Django's error pages show everybody "
+                "settings, source and values.",
+                "Set DEBUG = False where the pages are public, or leave PUBLIC out.",
+                id=PUBLIC_IN_DEBUG,
+            )
+        )
+    if conf.get().ACCESS:
+        found.append(
+            checks.Warning(
+                f"SIGNALSCOPE['ACCESS'] is {conf.get().ACCESS!r} and is not asked, because "
+                "SIGNALSCOPE['PUBLIC'] is on: everybody may look.",
+                "Leave out one of the two.",
+                id=PUBLIC_WITH_ACCESS,
+            )
+        )
+    return found
 
 
 def _authentication() -> Messages:

@@ -34,9 +34,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recorded; empty means those of files, ``STATIC_URL`` and ``MEDIA_URL``.
     REDACT: further parts of key names whose values are replaced. SLOW_MS: a call or emission that
     takes this long is slow. ACCESS: dotted path of ``f(user) -> bool``, who may look; empty means
-    active staff. SCENARIOS: dotted path of a callable that returns what the live page offers as
-    buttons (objects with ``name``, ``title``, ``look_at`` and ``url``); empty means none. EDITOR:
-    where a place in the source leads, the name of an editor or the template of a URL; ``None`` means
+    active staff. PUBLIC: this process shows everybody its pages without values, to read, and nobody more;
+    PUBLIC_SOCKETS: live to so many at once. SCENARIOS: dotted path of a callable that returns what the live
+    page offers as buttons (objects with ``name``, ``title``, ``look_at`` and ``url``); empty means none.
+    EDITOR: where a place in the source leads, the name of an editor or the template of a URL; ``None`` means
     nowhere. SESSIONS: the folder of imported sessions; empty means one beside the journal.
     KEEP_SESSIONS: how many it may hold. IMPORT_BYTES: how large an imported file may be, unpacked.
     """
@@ -52,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     REDACT: list[str] = []
     SLOW_MS: Seconds = 50.0
     ACCESS: str = ""
+    PUBLIC: bool = False
+    PUBLIC_SOCKETS: Positive = 100
     SCENARIOS: str = ""
     EDITOR: str | None = None
     SESSIONS: str = ""

@@ -23,6 +23,7 @@ from .encoder import Encoder
 from .events import Gap
 from .journal import open_journal
 from .journal.base import Journal, JournalError
+from .journal.veiled import AWAY, VeiledJournal
 from .observers.origins import Origins
 from .payloads import Summaries
 from .recorder import Recorder
@@ -127,7 +128,7 @@ def live_journal() -> Journal:
     global _journal
     with _lock:
         if _journal is None:
-            _journal = open_journal(conf.get().JOURNAL)
+            _journal = _opened()
         return _journal
 
 
@@ -136,8 +137,15 @@ def tail() -> Tail:
     global _tail
     with _lock:
         if _tail is None:
-            _tail = Tail(open_journal(conf.get().JOURNAL), capacity=RING)
+            _tail = Tail(_opened(), capacity=RING)
         return _tail
+
+
+def _opened() -> Journal:
+    """Open the journal that the pages read: veiled, where they are public."""
+    settings = conf.get()
+    opened = open_journal(settings.JOURNAL)
+    return VeiledJournal(opened) if settings.PUBLIC else opened
 
 
 def sessions() -> Store:
@@ -192,7 +200,7 @@ def health() -> Health:
     recording, following = _recording, _tail
     read_error = following.error if following is not None else None
     if recording is None:
-        return Health(recording=False, error=read_error)
+        return Health(recording=False, error=_told(read_error))
     return Health(
         recording=True,
         recorded=recording.recorder.recorded,
@@ -200,8 +208,13 @@ def health() -> Health:
         waiting=recording.writer.waiting,
         faults=recording.recorder.faults + recording.writer.faults,
         ignored=recording.origins.ignored,
-        error=recording.writer.error or read_error,
+        error=_told(recording.writer.error or read_error),
     )
+
+
+def _told(error: str | None) -> str | None:
+    # It names hosts and paths.
+    return AWAY if error and conf.get().PUBLIC else error
 
 
 def dropped(journal: Journal) -> int:

@@ -18,11 +18,28 @@ from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.utils.cache import patch_vary_headers
 
-from . import access, pipeline
+from . import access, conf, pipeline
 from .causality import suppressed
 from .sessions import SessionError
 
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]+")
+
+
+PUBLIC = frozenset(
+    {
+        *("live", "rows", "trace", "emission", "history", "graph", "node", "receivers", "receiver"),
+        *("complete", "trace_menu", "emission_menu", "graph-export"),
+    }
+)
+"""The addresses, by name, that answer to everybody where ``SIGNALSCOPE["PUBLIC"]`` is set; to GET alone."""
+
+NOT_PUBLIC = frozenset(
+    {
+        *("presets", "export", "compare", "session_file", "replay"),
+        *("sessions", "import", "delete"),
+    }
+)
+"""Those that do not. ``tests/test_public.py`` wants each address in one of the two."""
 
 
 def policy() -> str:
@@ -65,6 +82,16 @@ def _in_session(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
     return answer
 
 
+def _is_hidden(request: HttpRequest) -> bool:
+    """Return whether the pages are public, and this is not one of those that are."""
+    if not conf.get().PUBLIC:
+        return False
+    match = request.resolver_match
+    if match is None or match.url_name not in PUBLIC or "session" in match.kwargs:
+        return True
+    return request.method not in ("GET", "HEAD")
+
+
 def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Decorate a sync view of Signalscope: access, no recording, headers, the session it shows."""
     inner = access.required(_in_session(view))
@@ -72,7 +99,9 @@ def guarded(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
     @wraps(inner)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         with suppressed():
-            response: HttpResponseBase = inner(request, *args, **kwargs)
+            response: HttpResponseBase = (
+                access.not_public() if _is_hidden(request) else inner(request, *args, **kwargs)
+            )
             if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
                 response.render()
         response.headers["Content-Security-Policy"] = policy()

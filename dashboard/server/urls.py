@@ -6,6 +6,8 @@ from django.apps import apps
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from .. import conf
+
 _package = __name__.rpartition(".server")[0]
 
 urlpatterns = [
@@ -13,7 +15,8 @@ urlpatterns = [
     path("signals/", include(f"{_package}.urls")),
 ]
 
-if apps.is_installed("django.contrib.auth"):
+# The public signs in to nothing.
+if apps.is_installed("django.contrib.auth") and not conf.get().PUBLIC:
     from django.contrib.auth.views import LoginView
 
     urlpatterns.append(

@@ -131,9 +131,7 @@ def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
     if isinstance(entry, Gap):
         yield "dropped", entry.dropped
     if isinstance(entry, Sampled):
-        yield from (("traces", entry.traces), ("entries", entry.entries), ("early", entry.early))
-        if not 0 < entry.share <= 1:
-            raise ImplausibleError(f"its share is {entry.share!r:.40}")
+        yield from _of_sampled(entry)
     if isinstance(entry, Outcome):
         yield "emissions", entry.emissions
     if isinstance(entry, Bypass):
@@ -150,6 +148,12 @@ def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
     if isinstance(entry, Late):
         yield "index", entry.index
         yield from _of_calls([entry.call])
+
+
+def _of_sampled(entry: Sampled) -> Iterator[tuple[str, float]]:
+    if not 0 < entry.share <= 1:
+        raise ImplausibleError(f"its share is {entry.share!r:.40}")
+    yield from (("traces", entry.traces), ("entries", entry.entries), ("early", entry.early))
 
 
 def _of_calls(calls: Iterable[Call]) -> Iterator[tuple[str, float]]:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from asgiref.sync import sync_to_async
 from channels.auth import get_user
@@ -85,6 +85,10 @@ def _measure(journal: Journal) -> Mapping[str, str]:
     }
 
 
+_public: WeakSet[LiveConsumer] = WeakSet()
+"""The sockets that are open while the pages are public, of all event loops of this process."""
+
+
 class LiveConsumer(AsyncConsumer):
     """One open page."""
 
@@ -131,10 +135,29 @@ class LiveConsumer(AsyncConsumer):
 
     async def _connect(self) -> None:
         await self.send({"type": "websocket.accept"})
+        if await self._is_one_too_many():
+            return
         if await self._refuse(self.scope.get("user")):
             return
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(HELLO_S, lambda: loop.create_task(self._no_hello()))
+
+    async def _is_one_too_many(self) -> bool:
+        """Refuse the socket that would be more than the public is granted at once."""
+        settings = conf.get()
+        if not settings.PUBLIC:
+            return False
+        if len(_public) < settings.PUBLIC_SOCKETS:
+            _public.add(self)
+            return False
+        await self._farewell(
+            TOO_MANY,
+            f"{settings.PUBLIC_SOCKETS:,} pages follow already.",
+            "Reload this one later; until then it stands still.",
+            "",
+            "Reload",
+        )
+        return True
 
     async def _no_hello(self) -> None:
         if self._client is None:
@@ -190,6 +213,11 @@ class LiveConsumer(AsyncConsumer):
             await self._send(notices.filter_error(text, error))
             layout = NONE
         self._replaying = Replaying.of(asked)
+        if self._replaying is not None and conf.get().PUBLIC:
+            await self._farewell(
+                FORBIDDEN, "Replays are not public here.", "Look at the live page.", "", "Reload"
+            )
+            return
         try:
             if self._replaying is not None:
                 source = await self._replaying.begin(hello)
@@ -238,6 +266,7 @@ class LiveConsumer(AsyncConsumer):
 
     async def _end(self) -> None:
         self._closed = True
+        _public.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
         if self._streaming is not None:

@@ -153,7 +153,7 @@ def place(file: str, line: int, style: str = "place", *, short: bool = False) ->
 
 
 def _in_editor(file: str, line: int) -> str:
-    setting = conf.get().EDITOR
+    setting = None if conf.get().PUBLIC else conf.get().EDITOR
     path = sites.found(file) if setting and file else ""
     return editors.address(setting or "", path, max(line, 1)) if path else ""
 
@@ -169,6 +169,12 @@ def lane(paths: list[Path]) -> SafeString:
         HEIGHT,
         drawn,
     )
+
+
+@register.simple_tag
+def is_public() -> bool:
+    """Return whether everybody may look: then what is not for everybody is not offered."""
+    return conf.get().PUBLIC
 
 
 @register.simple_tag

@@ -54,7 +54,7 @@ def page(
         "readouts": readouts.readouts(seq=extent.newest, dropped=max(dropped, health.dropped)),
         "sampled": notices.sampled(left),
         "scenarios": scenarios(),
-        "editor": bool(conf.get().EDITOR),
+        "editor": bool(conf.get().EDITOR) and not conf.get().PUBLIC,
         "quiet_socket": fragments.socket_url(fragments.NONE, ""),
         "token": notices.token(head, ""),
         "leave": links.in_session("", "signalscope:live"),
@@ -75,7 +75,8 @@ def _journal() -> tuple[Cursor, Extent, int, Left, str]:
 def scenarios() -> list[Any]:
     """Return what ``SIGNALSCOPE["SCENARIOS"]`` offers: objects with ``title``, ``look_at`` and ``url``."""
     path = getattr(conf.get(), "SCENARIOS", "")
-    if not path or current.shown():  # what is played here is not heard in a session
+    # What is played here is not heard in a session, and the public does nothing.
+    if not path or current.shown() or conf.get().PUBLIC:
         return []
     try:
         return list(import_string(path)())

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .. import dispatcher, naming
+from .. import conf, dispatcher, naming
 
 MOST_LINES = 60
 _LONGEST = 300
@@ -40,8 +40,11 @@ class Source(NamedTuple):
 def source_of(receiver: str, line: int = 0) -> Source | None:
     """Return the source of the receiver registered under this name, if Python code is there.
 
-    ``line`` tells receivers of one name apart: lambdas, functions that a function makes.
+    ``line`` tells receivers of one name apart: lambdas, functions that a function makes. The public
+    sees none.
     """
+    if conf.get().PUBLIC:
+        return None
     held = _registered(receiver, line)
     place = naming.receiver_source(held) if held is not None else None
     if place is None:
