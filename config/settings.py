@@ -119,6 +119,7 @@ DEMO_WATCH_INIT = os.environ.get("DEMO_WATCH_INIT", "0") == "1"
 SIGNALSCOPE = {
     "JOURNAL": f"sqlite:///{DATA_DIR / 'signalscope.sqlite3'}",
     "SAMPLE": float(os.environ.get("SIGNALSCOPE_SAMPLE", "1")),
+    "PUBLIC": os.environ.get("SIGNALSCOPE_PUBLIC", "0") == "1",
     "SESSIONS": str(DATA_DIR / "signalscope.sessions"),
     "SCENARIOS": "demo_app.scenarios.catalogue",
     "EDITOR": os.environ.get("SIGNALSCOPE_EDITOR"),
