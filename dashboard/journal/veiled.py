@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ..events import Emission, Entry
+from ..events import Emission, Entry, encode
 from ..veil import veiled
 from .base import Bucket, Cursor, Extent, Journal, JournalError, Packed
 
@@ -65,6 +65,11 @@ class VeiledJournal(Journal):
         """Return entries of one trace, oldest first."""
         with _discreet():
             return [*map(veiled, self._held.read_trace(trace, limit, after))]
+
+    def read_bodies(self, after: int, limit: int, trace: str = "") -> list[tuple[Entry, bytes]]:
+        """Return entries with the JSON of what is shown of them, never as it was stored."""
+        entries = self.read_trace(trace, limit, after) if trace else self.read(after, limit)
+        return [(entry, encode(entry)) for entry in entries]
 
     def read_object(self, model: str, pk: str, before: int | None, limit: int) -> list[Entry]:
         """Return emissions about one object, newest first; none for a key that is not shown."""

@@ -128,10 +128,8 @@ def _check_name(what: str, name: object, pattern: re.Pattern[str]) -> None:
 def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
     if isinstance(entry, Emission | Origin | Outcome | Bypass | Task):
         yield "duration_us", entry.duration_us
-    if isinstance(entry, Gap):
-        yield "dropped", entry.dropped
-    if isinstance(entry, Sampled):
-        yield from _of_sampled(entry)
+    if isinstance(entry, Gap | Sampled):
+        yield from _of_missing(entry)
     if isinstance(entry, Outcome):
         yield "emissions", entry.emissions
     if isinstance(entry, Bypass):
@@ -150,7 +148,10 @@ def _numbers(entry: Entry) -> Iterator[tuple[str, float]]:
         yield from _of_calls([entry.call])
 
 
-def _of_sampled(entry: Sampled) -> Iterator[tuple[str, float]]:
+def _of_missing(entry: Gap | Sampled) -> Iterator[tuple[str, float]]:
+    if isinstance(entry, Gap):
+        yield "dropped", entry.dropped
+        return
     if not 0 < entry.share <= 1:
         raise ImplausibleError(f"its share is {entry.share!r:.40}")
     yield from (("traces", entry.traces), ("entries", entry.entries), ("early", entry.early))
