@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from django import VERSION
 from django.core.exceptions import ImproperlyConfigured
 
 from . import database
@@ -80,7 +81,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+_mail = "django.core.mail.backends.console.EmailBackend"
+if VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": _mail}}
+else:
+    EMAIL_BACKEND = _mail
 DEFAULT_FROM_EMAIL = "Signalscope demo <demo@localhost>"
 
 # Empty: no worker is needed, and a task runs where it is called. Else: celery -A config worker.

@@ -102,8 +102,15 @@ def sender_label(sender: Any) -> str | None:
     if kind is FunctionType:
         return receiver_name(sender)
     if issubclass(kind, AppConfig):
-        return f"{sender.__dict__.get('label', type_name(kind))} (app)"
+        return f"{_app_label(sender)} (app)"
     return f"{type_name(kind)} object"
+
+
+def _app_label(config: AppConfig) -> str:
+    kind = type(config)
+    # AppConfig.__init__ sets what no class of the app's does.
+    own = (vars(holder).get("label") for holder in (config, *kind.__mro__))
+    return next((label for label in own if isinstance(label, str)), type_name(kind))[:_MAX_NAME]
 
 
 def _model_label(model: type[Model]) -> str:
@@ -166,7 +173,9 @@ def receiver_source(receiver: Any) -> tuple[str, int] | None:
         elif kind is FunctionType:
             return receiver.__code__.co_filename, receiver.__code__.co_firstlineno
         else:
-            call = type.__getattribute__(kind, "__dict__").get("__call__")
+            classes = type.__getattribute__(kind, "__mro__")
+            calls = (type.__getattribute__(one, "__dict__").get("__call__") for one in classes)
+            call = next((one for one in calls if one is not None), None)
             if type(call) is not FunctionType:
                 return None
             receiver = call

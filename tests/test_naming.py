@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from types import ModuleType
 from typing import Any
 
 import pytest
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.contrib.auth.models import User
 from django.core.signals import request_started
 from django.db.models.signals import ModelSignal, post_save
@@ -76,6 +77,31 @@ def test_a_sender_has_a_label(sender: Any, label: str | None) -> None:
 
 def test_an_app_config_as_sender_is_named_by_its_label() -> None:
     assert naming.sender_label(apps.get_app_config("auth")) == "auth (app)"
+
+
+def test_an_app_whose_config_class_says_the_label_is_named_by_it() -> None:
+    class ShopConfig(AppConfig):
+        label, path = "shop", "."
+
+    assert naming.sender_label(ShopConfig("zz.shop.core", sys)) == "shop (app)"
+
+
+def test_a_receiver_that_inherits_its_call_is_placed_where_that_is_written() -> None:
+    class Notifier:
+        def __call__(self, **named: Any) -> None: ...
+
+    class MailNotifier(Notifier):
+        pass
+
+    place = Notifier.__call__.__code__
+    assert naming.receiver_source(MailNotifier()) == (place.co_filename, place.co_firstlineno)
+
+
+def test_a_receiver_written_in_c_has_a_name_and_no_place() -> None:
+    bound: list[Any] = []
+    for receiver in (print, bound.append, functools.partial(print)):
+        assert naming.receiver_name(receiver)
+        assert naming.receiver_source(receiver) is None
 
 
 def test_every_family_of_djangos_signals_is_known() -> None:

@@ -284,6 +284,15 @@ def test_the_user_is_told_only_when_the_app_has_asked_itself() -> None:
     assert username(request) == "anonymous"
 
 
+def test_a_request_that_signs_in_or_out_is_the_users_whoever_asked_for_it_before() -> None:
+    request: Any = HttpRequest()
+    request._cached_user = AnonymousUser()  # a middleware has looked
+    request.user = User(username="ann")
+    assert username(request) == "ann"
+    request._cached_user, request.user = request.user, AnonymousUser()
+    assert username(request) == "ann"
+
+
 def test_uninstalling_leaves_the_handlers_as_they_were() -> None:
     watched: list[tuple[type, str]] = [
         (WSGIHandler, "__call__"),

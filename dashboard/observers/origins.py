@@ -21,6 +21,7 @@ from ..events import Cause
 from ..payloads import plain
 
 MAX_TITLE = 300
+ANONYMOUS = "anonymous"
 
 
 class OriginReceiver(Protocol):
@@ -137,15 +138,24 @@ class Origins:
 
 
 def username(request: HttpRequest | None) -> str | None:
-    """Return who asked, if the app has found out itself: asking here could run SQL."""
+    """Return who asked, if the app has found out itself: asking here could run SQL.
+
+    Of a request that signs somebody in or out, that user: ``login()`` replaces ``user`` and leaves what was
+    asked before in ``_cached_user`` (django/contrib/auth/__init__.py).
+    """
     if request is None:
         return None
     known = request.__dict__
-    user = known.get("_cached_user") or known.get("_acached_user") or known.get("user")
+    names = [_name_of(known.get(where)) for where in ("user", "_cached_user", "_acached_user")]
+    told = [name for name in names if name is not None]
+    return next((name for name in told if name != ANONYMOUS), ANONYMOUS) if told else None
+
+
+def _name_of(user: Any) -> str | None:
     if issubclass(type(user), LazyObject):
         user = user.__dict__.get("_wrapped", empty)
     if type(user).__name__ == "AnonymousUser":
-        return "anonymous"
+        return ANONYMOUS
     field = _username_field(type(user))
     value = vars(user).get(field) if field else None
     return None if value is None else str(plain(value))
