@@ -35,7 +35,7 @@ endef
 
 export RECENT CHECK_PORT
 
-.PHONY: help run test check venv clean transparency
+.PHONY: help run test check venv clean transparency matrix
 
 help: ## Say what there is (the default)
 	@echo "Signalscope: an oscilloscope for Django signals"
@@ -45,7 +45,7 @@ help: ## Say what there is (the default)
 	@echo "  PORT=8001 chooses the port, PYTHON=python3.12 the Python that makes .venv (3.11 or newer),"
 	@echo "  CHROMIUM=/path/to/chromium the browser of the tests. For transparency: DJANGO=5.2 tests that"
 	@echo "  version only, PACKAGES='dispatch signals' these of its tests, ALL=1 all of them, and"
-	@echo "  PYTHON_60, PYTHON_61=/path/to/python3.13 name the Pythons of Django 6.0 and 6.1."
+	@echo "  PYTHON_60, PYTHON_61=/path/to/python3.13 name the Pythons of Django 6.0 and 6.1, as for matrix."
 
 run: $(VENV)/run.stamp ## Start the demo on 127.0.0.1:8000, with its data and login
 	@$(PY) -c "$$CHECK_PORT"
@@ -124,3 +124,7 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
 transparency: | $(PY) ## Run Django's own tests with and without recording, and compare
 	@$(PY) -m tests.transparency $(addprefix --version=,$(DJANGO)) $(if $(ALL),--all) \
 	  $(if $(PACKAGES),--packages $(PACKAGES))
+
+# A version whose Python is not there is named, as above. TESTS=tests/test_naming.py runs these alone.
+matrix: | $(PY) ## Run the unit tests on each supported Django, in build/matrix
+	@$(PY) -m tests.matrix $(addprefix --version=,$(DJANGO)) $(TESTS)

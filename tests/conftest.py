@@ -6,6 +6,7 @@ temporary folder.
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from django.dispatch import Signal
 import dashboard
 from dashboard.stream import fragments
 
+from . import packaged
 from .hearing import Heard, hearing
 from .postgres_server import PostgresServer
 from .redis_server import RedisServer
@@ -78,6 +80,15 @@ def files(settings: LazySettings, tmp_path: Path) -> None:
     """Put uploads in the test's own folder, and serve static files from where they stand."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel that this repository builds."""
+    folder = tmp_path_factory.mktemp("wheel")
+    packaged.run(sys.executable, *packaged.PIP, "wheel", "--no-deps", "--wheel-dir", folder, packaged.ROOT)
+    (built,) = folder.glob("*.whl")
+    return built
 
 
 @pytest.fixture(scope="session")

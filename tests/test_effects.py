@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.cache import cache
+from django.core.mail.backends import locmem
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.dispatch import Signal
@@ -16,6 +17,7 @@ from dashboard.traces.fates import Fates, stays
 from dashboard.traces.tree import assemble
 
 from .hearing import Heard
+from .test_transactions import savepoint
 
 pytestmark = pytest.mark.usefixtures("no_other_receivers")
 
@@ -88,17 +90,15 @@ def lazily() -> Any:
             "2 messages to 2 recipients",
         ),
         (
-            lambda: mail.get_connection().send_messages([mail.EmailMessage("s", "b", to=["d@e.f"])]),
+            lambda: locmem.EmailBackend().send_messages([mail.EmailMessage("s", "b", to=["d@e.f"])]),
             "to 1 recipient",
         ),
         (
-            lambda: mail.get_connection().send_messages(lazily()),
+            lambda: locmem.EmailBackend().send_messages(lazily()),
             "1 message",
         ),
         (
-            lambda: mail.get_connection("tests.test_effects.Posting").send_messages(
-                [mail.EmailMessage("s", to=["d@e.f"])]
-            ),
+            lambda: Posting().send_messages([mail.EmailMessage("s", to=["d@e.f"])]),
             "to 1 recipient",
         ),
     ],
@@ -117,7 +117,7 @@ class Posting(BaseEmailBackend):
 
     def send_messages(self, email_messages: Any) -> int:
         cache.set("posted", 1)
-        return mail.get_connection().send_messages(email_messages) or 0
+        return locmem.EmailBackend().send_messages(email_messages) or 0
 
 
 def lost(heard: Heard) -> dict[str, list[str]]:
@@ -189,7 +189,7 @@ def test_a_callback_planned_in_a_savepoint_made_by_hand_runs_all_the_same(
     ran: list[str] = []
 
     def receiver(**named: Any) -> None:
-        point = transaction.savepoint()
+        point = savepoint()
         transaction.on_commit(lambda: ran.append("ran"))
         mail.send_mail("s", "b", "a@b.c", ["d@e.f"])
         transaction.savepoint_rollback(point)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from dashboard.graph import FULL, PANEL, Node, arrange, crossings, lay_out
+from dashboard.graph.layout import DENSE, metrics_for
 from dashboard.graph.placement import Wish, place
 
 from .graphs import graph_of, laid_out, many, registration
@@ -64,6 +65,16 @@ def test_idle_nodes_stand_below_the_others() -> None:
     for column in graph.columns:
         assert all(node.y > graph.divider for node in column if node.idle)
         assert all(node.y + node.height < graph.divider for node in column if not node.idle)
+
+
+def test_an_idle_box_of_a_dense_drawing_keeps_no_room_for_figures() -> None:
+    name = "shop.receivers.refresh_materialized_view"
+    others = [registration(f"shop.receivers.one_{number}") for number in range(20)]
+    graph = graph_of([], [registration(name), *others])
+    lay_out(graph, metrics_for(graph))
+
+    assert metrics_for(graph) is DENSE
+    assert "refresh_materialized_view" in {node.label for node in graph.nodes()}
 
 
 # --- places ----------------------------------------------------------------------------------

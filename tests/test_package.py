@@ -5,57 +5,22 @@ Comes in: this repository. Goes out: ``import signalscope`` elsewhere. Needs the
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import socket
-import subprocess
-import sys
-import time
 import tomllib
-import urllib.error
-import urllib.parse
-import urllib.request
 import zipfile
 from collections.abc import Iterator
-from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, *PIP, "wheel", "--no-deps", "--wheel-dir", folder, ROOT)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-class Project:
-    """A project as ``django-admin startproject`` leaves it, with ``signalscope`` in INSTALLED_APPS."""
-
-    def __init__(self, folder: Path, python: Path) -> None:
-        self.folder = folder
-        self.python = python
-
-    def manage(self, *arguments: str) -> str:
-        return run(self.python, "manage.py", *arguments, cwd=self.folder)
-
-    def entries(self, query: str = "") -> list[dict[str, object]]:
-        lines = self.manage("signals", "tail", "--no-follow", "--json", "--since", "0", "--filter", query)
-        return [json.loads(line) for line in lines.splitlines()]
+from .packaged import ROOT, Browser, Project, environment, run
 
 
 @pytest.fixture(scope="module")
 def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("project")
-    run(sys.executable, "-m", "venv", folder / "venv")
-    python = folder / "venv" / "bin" / "python"
-    run(python, *PIP, "install", wheel)
+    python = environment(folder / "venv", wheel)
     run(python, "-m", "django", "startproject", "mysite", folder)
     with (folder / "mysite" / "settings.py").open("a") as settings:
         settings.write('\nINSTALLED_APPS += ["signalscope"]\n')
@@ -68,26 +33,6 @@ def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 MAKE_ADMIN = (
     "from django.contrib.auth.models import User; User.objects.create_superuser('ada', '', 'lovelace')"
 )
-
-
-def run(*command: object, cwd: Path | None = None) -> str:
-    """Run a command outside this repository's folder and return what it printed."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DJANGO_SETTINGS_MODULE", "PYTHONPATH", "DATA_DIR", "SIGNALSCOPE_JOURNAL")
-    }
-    done = subprocess.run(
-        [*map(str, command)],
-        cwd=cwd or Path(sys.prefix),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_the_wheel_holds_the_app_its_templates_and_static_files_and_nothing_of_the_demo(wheel: Path) -> None:
@@ -119,67 +64,16 @@ def test_one_line_in_installed_apps_records_and_passes_every_check(project: Proj
     ]
 
 
-class Browser:
-    """Keeps cookies and asks for pages, as a person at the dashboard does."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-
-    def get(self, path: str, form: dict[str, str] | None = None) -> tuple[str, str]:
-        """Return the address at which one ends, and the page."""
-        data = urllib.parse.urlencode(form).encode() if form else None
-        with self._opener.open(self.address + path, data, timeout=20) as answer:
-            return answer.url.removeprefix(self.address), answer.read().decode()
-
-
 @pytest.fixture
 def dashboard(project: Project) -> Iterator[Browser]:
-    port = free_port()
-    server = subprocess.Popen(
-        [project.python, "manage.py", "signals", "serve", "--port", str(port)],
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"},
-    )
-    try:
-        assert server.stdout is not None
-        assert f"http://127.0.0.1:{port}/" in server.stdout.readline()
-        wait_for(port, server)
-        yield Browser(f"http://127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        server.communicate(timeout=20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int, server: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"The server does not answer: {server.stdout.read() if server.stdout else ''}")
+    with project.serve() as browser:
+        yield browser
 
 
 def test_serve_shows_the_journal_to_staff_of_a_project_without_its_urls(dashboard: Browser) -> None:
-    url, page = dashboard.get("/")
-    assert url == "/sign-in/?next=%2Fsignals%2F"
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
-    assert token is not None
-    form = {"username": "ada", "password": "lovelace", "next": "/signals/", "csrfmiddlewaretoken": token[1]}
+    assert dashboard.get("/")[0] == "/sign-in/?next=%2Fsignals%2F"
 
-    url, page = dashboard.get(url, form)
+    url, page = dashboard.sign_in("ada", "lovelace")
 
     assert url == "/signals/"
     assert "manage.py" in page

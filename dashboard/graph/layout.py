@@ -32,7 +32,8 @@ class Metrics(msgspec.Struct, frozen=True):
     """The measures of a drawing.
 
     ``widths`` bounds each column's width; ``extra`` is what a box of each kind holds beside its
-    label, ``extra["row"]`` what a row does; ``letter`` is the width of one cell of text; ``gutter`` is
+    label, ``extra["row"]`` what a row does, ``idle`` what one does that has no figures to show, where that
+    is less; ``letter`` is the width of one cell of text; ``gutter`` is
     the least room between two columns; ``apart`` is the most that may be between two boxes of one, and
     ``stretch`` says how many times ``gap`` the boxes of the longest column may be apart
     while the drawing is lower than ``height``.
@@ -51,6 +52,7 @@ class Metrics(msgspec.Struct, frozen=True):
     letter: float
     widths: tuple[tuple[float, float], ...]
     extra: dict[str, float]
+    idle: dict[str, float]
     gutter: float
     apart: float
     sender_parts: int
@@ -63,6 +65,7 @@ FULL = Metrics(
     letter=6.63, widths=((132, 232), (116, 210), (176, 248), (150, 236)), gutter=66, apart=70,
     sender_parts=2, thickest=7,
     extra={"origin": 20, "sender": 20, "signal": 70, "bypass": 70, "receiver": 24, "group": 34, "row": 70},
+    idle={},
     at=Baselines(heading=18, box=15, header=16, row=14, row_left=26, glyph=6, heat=32),
 )  # fmt: skip
 """The graph's own page."""
@@ -70,6 +73,7 @@ FULL = Metrics(
 DENSE = msgspec.structs.replace(
     FULL, box=22, gap=6, apart=40,
     extra=FULL.extra | {"origin": 66, "sender": 66, "receiver": 96, "group": 104},
+    idle={"origin": 20, "sender": 20, "receiver": 24},
     at=msgspec.structs.replace(FULL.at, heat=20),
 )  # fmt: skip
 """The same for long columns: a box is one line, its figures at the right."""
@@ -79,6 +83,7 @@ PANEL = Metrics(
     letter=6.03, widths=((84, 122), (66, 96), (104, 140), (96, 156)), gutter=18, apart=24,
     sender_parts=1, thickest=5,
     extra={"origin": 16, "sender": 16, "signal": 30, "bypass": 30, "receiver": 20, "group": 16, "row": 60},
+    idle={},
     at=Baselines(heading=13, box=13, header=12.5, row=10.5, row_left=22, glyph=3, heat=17),
 )  # fmt: skip
 """The small graph beside the live stream."""
@@ -144,7 +149,8 @@ def _extra(node: Node, metrics: Metrics) -> float:
     """Return the width that a node needs beside its label."""
     if node.depth:
         return metrics.extra["row"] + node.indent
-    return metrics.extra["signal" if node.headed else node.kind]
+    held = metrics.idle if node.idle and not node.headed else {}
+    return held.get(node.kind, metrics.extra["signal" if node.headed else node.kind])
 
 
 def _label(graph: Graph, metrics: Metrics) -> None:

@@ -75,11 +75,18 @@ class Layout(NamedTuple):
 
 
 class Connection(sqlite3.Connection):
-    """A connection that knows which file it has open. ``serial`` is never used twice."""
+    """A connection that knows which file it has open. ``serial`` is never used twice.
+
+    Whoever lets go of it closes it: from Python 3.13 on that alone would be a ResourceWarning
+    (https://docs.python.org/3/library/sqlite3.html#sqlite3.Connection).
+    """
 
     identity: Identity | None = None
     serial: int = 0
     sides: Sequence[Identity | None] = ()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class SqliteFile:
