@@ -30,7 +30,7 @@ def quiet() -> Iterator[None]:
 
 def is_quiet() -> bool:
     """Return whether letters go nowhere now."""
-    return _backend.get() is not None
+    return _quiet.get()
 
 
 def welcome(user: User) -> None:

@@ -17,7 +17,7 @@ from .transparency.pythons import OLDEST, NoPythonError, Python, find
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "matrix"
-NEEDED = ("celery", "hypothesis", "pytest", "pytest-asyncio", "pytest-django")
+NEEDED = ("celery", "hypothesis", "psycopg", "pytest", "pytest-asyncio", "pytest-django")
 """What of requirements-dev.txt the unit tests need: the rest checks types and style, or drives a browser."""
 
 PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet", "install")
@@ -71,7 +71,7 @@ def prepare(series: str, python: Python) -> Path:
 def requirements() -> list[str]:
     """Return the lines of requirements-dev.txt that the unit tests need."""
     lines = (ROOT / "requirements-dev.txt").read_text().splitlines()
-    return [line for line in lines if line.partition(">=")[0] in NEEDED]
+    return [line for line in lines if line.partition(">=")[0].partition("[")[0] in NEEDED]
 
 
 if __name__ == "__main__":
