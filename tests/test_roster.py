@@ -50,7 +50,7 @@ def ran(**fields: Any) -> Entry:
 def test_what_was_not_called_is_flagged_never_run() -> None:
     (row,) = rows(registration())
 
-    assert [(flag.name, flag.label) for flag in row.flags] == [("never-run", "never run")]
+    assert [(flag.name, flag.label) for flag in row.flags] == [("never-fired", "never fired")]
     assert row.figures is None
 
 
@@ -224,8 +224,8 @@ def keys(pick: Pick) -> str:
         (Pick(app="auth"), ""),
         (Pick(flags=("weak",)), "bc"),
         (Pick(flags=("async", "error")), "a"),
-        (Pick(flags=("never-run",)), "c"),
-        (Pick(flags=("weak", "never-run"), signal=POST_SAVE), ""),
+        (Pick(flags=("never-fired",)), "c"),
+        (Pick(flags=("weak", "never-fired"), signal=POST_SAVE), ""),
     ],
 )
 def test_rows_are_picked_by_what_all_of_it_asks(pick: Pick, expected: str) -> None:
@@ -245,4 +245,4 @@ def test_every_flag_is_counted_also_those_that_no_row_has() -> None:
     counted = counts(three())
 
     assert tuple(counted) == FLAGS
-    assert (counted["weak"], counted["error"], counted["never-run"], counted["dead"]) == (2, 1, 1, 0)
+    assert (counted["weak"], counted["error"], counted["never-fired"], counted["dead"]) == (2, 1, 1, 0)

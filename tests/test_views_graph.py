@@ -25,7 +25,8 @@ from dashboard.query import parse
 from dashboard.registrations import registrations
 from dashboard.views import graph as views
 from dashboard.views import source, stretch
-from dashboard.views.looks import WINDOWS, Look, query_for
+from dashboard.views.looks import Look, query_for
+from dashboard.views.windows import WINDOWS
 
 from .samples import POST_SAVE, admin_add, boom, call, emission, origin
 
@@ -814,3 +815,43 @@ def test_a_file_is_refused_when_the_journal_cannot_be_read(monkeypatch: pytest.M
     monkeypatch.setattr(pipeline, "journal", broken)
 
     assert export("dot").status_code == 503
+
+
+# --- the filter ------------------------------------------------------------------------------
+
+
+def test_a_filter_limits_the_graph_its_sheet_and_its_files(journal: Journal) -> None:
+    journal.append(
+        [
+            emission("e1", at=datetime.now(UTC), sender="demo_app.Post", calls=[call(RECEIVER)]),
+            emission("e2", at=datetime.now(UTC), sender="demo_app.Tag", calls=[call("app.receivers.other")]),
+        ]
+    )
+    asked = "?window=all&idle=hide&q=sender:=demo_app.Post"
+    page = get(f"{GRAPH}{asked}").content.decode()
+
+    assert 'data-path="receiver|app.receivers.other"' not in page
+    assert f'data-path="receiver|{RECEIVER}"' in page
+    assert "data-filtered" in page
+    assert 'value="sender:=demo_app.Post"' in page, "the box shows it"
+    links = re.findall(r'<a id="window-[^"]+" href="([^"]+)"', page)
+    assert len(links) == len(WINDOWS)
+    assert all("q=sender%3A%3Ddemo_app.Post" in link for link in links), "the address keeps it"
+    text = export("dot", asked).content.decode()
+    assert "app.receivers.other" not in text
+
+
+def test_what_a_filter_leaves_out_never_is_said_to_have_never_fired(journal: Journal) -> None:
+    journal.append([emission("e1", at=datetime.now(UTC), calls=[call(RECEIVER)])])
+
+    assert "never fired" not in get(f"{GRAPH}?window=all&q=is:error").content.decode()
+    assert "Nothing that matches was sent" in get(f"{GRAPH}?q=is:error").content.decode()
+
+
+def test_a_filter_that_does_not_parse_is_shown_with_its_place_and_not_applied(journal: Journal) -> None:
+    journal.append([emission("e1", at=datetime.now(UTC), calls=[call(RECEIVER)])])
+    page = get(f"{GRAPH}?window=all&q=(is:error").content.decode()
+
+    assert "Not a filter, at column 1" in page
+    assert f'data-path="receiver|{RECEIVER}"' in page
+    assert 'value="(is:error"' in page

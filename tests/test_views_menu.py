@@ -61,6 +61,7 @@ def test_an_emission_can_be_followed_to_its_object_its_effects_and_its_signal(jo
         "Only what this caused": "cause:e3",
         "Only this signal": "signal:=django.db.models.signals.post_save",
         "Hide this signal": "-signal:=django.db.models.signals.post_save",
+        "Compare with\u2026": f"/signals/compare/?b={TRACE}",
         "Copy link": "/signals/emissions/e3/",
     }
 
@@ -102,6 +103,7 @@ def test_a_bypass_has_a_menu_too(journal: Journal) -> None:
     assert links(get(menu.emission, "b1", trace=TRACE)) == {
         "Open trace": f"/signals/traces/{TRACE}/?emission=b1",
         "Hide bypasses": "-family:bypass",
+        "Compare with\u2026": f"/signals/compare/?b={TRACE}",
         "Copy link": f"/signals/emissions/b1/?trace={TRACE}",
     }
 
@@ -113,6 +115,7 @@ def test_a_trace_can_be_opened_shown_alone_or_hidden_with_its_like(journal: Jour
         "Only this trace": f"trace:{TRACE}",
         "Only this origin": 'origin:"POST /admin/demo_app/post/add/"',
         "Hide this origin": '-origin:"POST /admin/demo_app/post/add/"',
+        "Compare with\u2026": f"/signals/compare/?b={TRACE}",
         "Copy link": f"/signals/traces/{TRACE}/",
     }
 

@@ -29,7 +29,8 @@ from dashboard.journal.base import Journal, JournalError
 from dashboard.registrations import Registration, registrations
 from dashboard.roster import COLUMNS
 from dashboard.views import calls, receivers, stretch
-from dashboard.views.choice import WINDOWS, Choice
+from dashboard.views.choice import Choice
+from dashboard.views.windows import WINDOWS
 
 from .samples import admin_add, boom, call, emission, origin
 
@@ -109,13 +110,13 @@ def rows_in(page: str) -> list[str]:
 
 
 def names_in(page: str) -> list[str]:
-    return re.findall(r'class="who"[^>]*>([^<]*)<', page)
+    return re.findall(r'class="who"[^>]*>([^<]*)<', page.replace("<wbr>", ""))
 
 
 def cell(row: str, column: str) -> str:
     found = re.search(rf'<td class="c-{column}[ "].*?</td>', row, re.DOTALL)
     assert found is not None
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found[0])).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found[0].replace("<wbr>", ""))).split())
 
 
 def flags_in(row: str) -> list[str]:
@@ -201,11 +202,11 @@ def test_what_never_ran_and_what_is_registered_no_more_are_flagged_and_counted(j
 
     assert (names_in(page), flags_in(registered), flags_in(stray)) == (
         ["ring", "gone"],
-        ["never-run"],
+        ["never-fired"],
         ["unregistered"],
     )
     assert [cell(stray, name) for name in ("order", "ref", "sender")] == ["", "\u2013", "no sender"]
-    for flag in ("never-run", "unregistered"):
+    for flag in ("never-fired", "unregistered"):
         assert re.search(rf'data-flag="{flag}" id="flag-{flag}".*?<span class="count">1</span>', page)
 
 
@@ -339,7 +340,7 @@ def test_rows_come_in_the_order_that_is_asked_for(journal: Journal) -> None:
         ("sender=auth.User", ["answer"]),
         ("sender=any+sender", ["ring", "later"]),
         ("flag=async", ["later"]),
-        ("flag=weak&flag=never-run", ["answer", "later"]),
+        ("flag=weak&flag=never-fired", ["answer", "later"]),
         ("flag=error&flag=async", []),
         ("flag=no-such-flag", ["ring", "answer", "later"]),
         ("app=tests", ["ring", "answer", "later"]),
@@ -361,7 +362,7 @@ def test_an_address_keeps_all_that_was_chosen(journal: Journal) -> None:
 
     page = text_of(query)
     flag = re.search(r'id="flag-weak" href="([^"]+)"', page)
-    window = re.search(r'id="window-1h"|href="([^"]+)" hx-get="[^"]+" id="window-1h"', page)
+    window = re.search(r'id="window-1h" href="([^"]+)"', page)
 
     assert flag is not None
     assert window is not None
@@ -372,6 +373,35 @@ def test_an_address_keeps_all_that_was_chosen(journal: Journal) -> None:
     assert other_window == asked | {"window": ["1h"]}
     assert 'name="flag" value="weak"' in page
     assert 'name="window" value="5m"' in page
+
+
+def test_a_held_window_ends_where_the_address_says(journal: Journal) -> None:
+    connect(ring)
+    journal.append([rung("ring", id=f"e{age}", age_s=age) for age in (600, 10)])
+    until = datetime.now(UTC) - timedelta(seconds=60)
+    held = text_of(f"?signal={BELL}&until={until:%Y-%m-%dT%H:%M:%SZ}")
+
+    assert cell(rows_in(text_of())[0], "calls") == "2"
+    assert cell(rows_in(held)[0], "calls") == "1"
+    assert f"until {until:%Y-%m-%d %H:%M:%S} UTC" in held
+    assert 'data-seq="' not in held, "what is held has no new figures"
+    links = re.findall(r'id="(?:sort|flag)-[^"]+" href="([^"]+)"', held)
+    assert links
+    assert all(f"until={until:%Y-%m-%dT%H}" in link for link in links), "the window goes on to end there"
+
+
+def test_new_figures_are_read_for_who_asks(journal: Journal) -> None:
+    connect(ring)
+    journal.append([rung("ring", id="first")])
+    text_of()
+    journal.append([rung("ring", id="second")])
+
+    in_other_order = text_of(f"?signal={BELL}&sort=-calls", HX_Request="true")
+    fresh = get(f"{PAGE}?signal={BELL}&fresh=1", HX_Request="true")
+
+    assert cell(rows_in(in_other_order)[0], "calls") == "1"
+    assert cell(rows_in(fresh.content.decode())[0], "calls") == "2"
+    assert "fresh" not in fresh.headers["HX-Push-Url"]
 
 
 def test_htmx_gets_the_list_and_the_address_that_fits_it(journal: Journal) -> None:
@@ -502,9 +532,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was read from the journal since."""
     done: list[Any] = []
 
-    def counting(*arguments: Any) -> Any:
+    def counting(*arguments: Any, **named: Any) -> Any:
         done.append(arguments)
-        return stretch.read(*arguments)
+        return stretch.read(*arguments, **named)
 
     monkeypatch.setattr(calls, "read", counting)
     return done

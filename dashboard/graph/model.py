@@ -191,13 +191,20 @@ class Node(msgspec.Struct, eq=False):
     @property
     def spoken(self) -> str:
         """What a screen reader says: what is written, in that order (WCAG 2.5.3), then kind and full name."""
+        return self._spoken(self.rate, self.note)
+
+    @property
+    def spoken_by_note(self) -> str:
+        """The same where its note is written and its rate is not: in a small receiver's box."""
+        return self._spoken(self.note, self.rate)
+
+    def _spoken(self, *figures: str) -> str:
         kind = _SPOKEN.get(self.kind, self.kind)
         if self.kind == "group":
             kind = "open group" if self.opened else "folded group"
-        errors = f"{self.errors} error{'' if self.errors == 1 else 's'}" if self.errors else ""
         size = str(self.size) if self.kind == "group" else ""
-        written = (self.label, size, self.rate, self.note, errors)
-        return ", ".join(filter(None, (*written, f"{kind} {self.title}")))
+        raised = f"{self.errors} error{'' if self.errors == 1 else 's'}" if self.errors else ""
+        return ", ".join(filter(None, (self.label, size, *figures, raised, f"{kind} {self.title}")))
 
     @property
     def look(self) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from .. import conf
-from ..views.looks import COLOURS, GROUPINGS, WINDOWS, Look
+from ..views.looks import COLOURS, GROUPINGS, Look
 from ..views.picture import FORMATS, picture
 from ..views.scene import scene_of
+from ..views.windows import WINDOWS
 from .listing import import_views
 from .sampled import mention
 from .tailing import query_of
@@ -74,6 +75,7 @@ def _look(options: dict[str, Any]) -> Look:
         hide_caused=options["hide_caused"],
         hide_bypasses=options["hide_bypasses"],
         find=options["find"].strip(),
+        q=options["filter"].strip(),
         grouping=options["group"],
         colour=options["colour"],
     )

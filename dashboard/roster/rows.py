@@ -1,7 +1,7 @@
 """A row for each registration, and one for what ran without a registration.
 
 Comes in: registrations, the figures of their calls, what is not recorded. Goes out: ``Row`` values.
-What nobody could have seen is never called *never run*.
+What nobody could have seen is never called *never fired*.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..traces.flags import LABELS, Flag, is_slow, ordered
 
 FLAGS = (
     "unregistered",
-    "never-run",
+    "never-fired",
     "dead",
     "error",
     "slow",
@@ -134,8 +134,8 @@ def _of_registration(one: Registration, calls: CallFigures | None, seen: Seen) -
             "unrecorded", LABELS["unrecorded"], "IGNORE_SIGNALS names its signal: nothing tells if it ran"
         )
     elif calls is None and seen.ran is not None:
-        label = LABELS["never-run"] if seen.whole else "idle"
-        yield Flag("never-run", label, f"registered, and not called {seen.words}")
+        label = LABELS["never-fired"] if seen.whole else "idle"
+        yield Flag("never-fired", label, f"registered, and not called {seen.words}")
     if one.duplicate:
         why = "the same function is connected twice and runs twice: give its connect() a dispatch_uid"
         yield Flag("duplicate", LABELS["duplicate"], why)

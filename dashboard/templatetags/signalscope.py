@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from django.template import Context, Library
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from .. import access, conf, editors, links, sites, wording
 from ..query import parse
@@ -43,6 +43,12 @@ def many(number: int, words: str) -> str:
     """Return ``3 queries`` for ``{{ 3|many:"query,queries" }}``; one word takes an ``s``."""
     one, _, more = words.partition(",")
     return wording.many(number, one, more)
+
+
+@register.filter
+def breakable(name: str) -> SafeString:
+    """Return a dotted or snake_case name that a narrow column may break after a dot or an underscore."""
+    return mark_safe(conditional_escape(name).replace("_", "_<wbr>").replace(".", ".<wbr>"))  # noqa: S308  (escaped)
 
 
 @register.filter

@@ -25,14 +25,14 @@ LABELS = {
     "uncommitted": "uncommitted",
     "mutated": "mutated",
     "dead": "dead",
-    "never-run": "never run",
+    "never-fired": "never fired",
     "unrecorded": "not recorded",
     "cancelled": "cancelled",
     "running": "running",
     "async": "async",
 }
 
-_ICONS = {"n+1": "nplus1", "never-run": "minus", "unregistered": "x"}
+_ICONS = {"n+1": "nplus1", "never-fired": "minus", "unregistered": "x"}
 _NO_ICON = frozenset({"cancelled", "effect", "running", "unrecorded"})
 _MEANINGS = {
     "loop": "the same signal and instance again, inside its own receivers, {0} deep",

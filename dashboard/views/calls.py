@@ -14,15 +14,16 @@ from .. import pipeline
 from ..journal.base import Cursor, JournalError
 from ..registrations import Registration
 from ..statistics import Ran, calls_of
-from .looks import Window
 from .stretch import read
+from .windows import Window
 
 KEPT = timedelta(seconds=15)
 
 
 class Calls(NamedTuple):
-    """Figures, read at a time. ``since`` is when the oldest entry was written that they are of.
+    """Figures, read at a time.
 
+    ``since`` is when the oldest entry was written that they are of, ``seq`` the newest entry that there was.
     ``cut`` is true when the window held more entries than are read, ``ran`` is ``None`` when the
     journal could not be read: ``error`` says why.
     """
@@ -32,10 +33,11 @@ class Calls(NamedTuple):
     since: datetime | None = None
     cut: bool = False
     error: str = ""
+    seq: int = 0
 
 
 class _Kept(NamedTuple):
-    what: tuple[str, str, tuple[str, ...]]
+    what: tuple[str, datetime | None, str, tuple[str, ...]]
     head: Cursor
     calls: Calls
 
@@ -43,20 +45,25 @@ class _Kept(NamedTuple):
 _kept: list[_Kept] = []
 
 
-def calls(window: Window, registered: Sequence[Registration], *, fresh: bool = True) -> Calls:
-    """Return the figures of a window; not ``fresh``, they may be as old as ``KEPT``."""
+def calls(
+    window: Window, registered: Sequence[Registration], until: datetime | None = None, *, fresh: bool = True
+) -> Calls:
+    """Return the figures of a window that ends then, ``None`` for now.
+
+    Not ``fresh``, they may be as old as ``KEPT``.
+    """
     now = pipeline.now()
     try:
         journal = pipeline.journal()
         head = journal.head()
-        what = (window.key, head.epoch, tuple(one.key for one in registered))
+        what = (window.key, until, head.epoch, tuple(one.key for one in registered))
         for known in _kept[:1]:
-            unchanged = known.head == head and window.seconds is None
+            unchanged = known.head == head and (window.seconds is None or until is not None)
             if known.what == what and (unchanged or (not fresh and now - known.calls.read_at < KEPT)):
                 return known.calls
-        entries, length, since, cut = read(journal, window.seconds, now)
+        entries, length, since, cut = read(journal, window.seconds, until or now, past=until is not None)
     except JournalError as error:
         return Calls(None, now, error=str(error))
-    measured = Calls(calls_of(entries, registered, length), now, since, cut)
+    measured = Calls(calls_of(entries, registered, length), now, since, cut, seq=head.seq)
     _kept[:] = [_Kept(what, head, measured)]
     return measured

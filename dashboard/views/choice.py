@@ -6,6 +6,7 @@ addresses of other choices.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -13,31 +14,25 @@ from django.http import QueryDict
 
 from ..links import reverse
 from ..roster import COLUMNS, FLAGS, Column, Pick
-from .looks import Window
+from .windows import WINDOWS, Window, as_asked, in_words, moment
 
-WINDOWS = {
-    window.key: window
-    for window in (
-        Window("1m", "1 min", 60, "in the last minute", "idle"),
-        Window("5m", "5 min", 300, "in the last 5 minutes", "idle"),
-        Window("15m", "15 min", 900, "in the last 15 minutes", "idle"),
-        Window("1h", "1 h", 3_600, "in the last hour", "idle"),
-        Window("all", "All held", None, "in the journal", "never run"),
-    )
-}
 _FIRST = "all"
 _MOST = 200
 _SORTS = frozenset(f"{sign}{column.key}" for column in COLUMNS for sign in ("", "-"))
 
 
 class Choice(NamedTuple):
-    """Which rows, of which window, in which order, which page of them (from 1), and the open row's key."""
+    """Which rows, of which window, in which order, which page of them (from 1), and the open row's key.
+
+    ``until`` is where the window ends, ``None`` for now.
+    """
 
     pick: Pick = Pick()
     window: Window = WINDOWS[_FIRST]
     sort: str = ""
     page: int = 1
     open: str = ""
+    until: datetime | None = None
 
     @classmethod
     def of(cls, parameters: QueryDict) -> Choice:
@@ -59,7 +54,13 @@ class Choice(NamedTuple):
             sort=sort if sort in _SORTS else "",
             page=max(int(number), 1) if number.isascii() and number.isdigit() and len(number) < 6 else 1,
             open=given["open"],
+            until=moment(parameters.get("until", "")),
         )
+
+    @property
+    def words(self) -> str:
+        """The window in words, for the end of a sentence."""
+        return in_words(self.window, self.until)
 
     def address(self, **changes: Any) -> str:
         """Return the address of this choice with some changes; any but of the page begins at page 1."""
@@ -90,7 +91,16 @@ class Choice(NamedTuple):
     def details(self, key: str) -> str:
         """Return the address of what a row unfolds to."""
         address = reverse("signalscope:receiver", args=[key])
-        return address if self.window.key == _FIRST else f"{address}?{urlencode({'window': self.window.key})}"
+        query = urlencode(_window(self))
+        return f"{address}?{query}" if query else address
+
+
+def _window(choice: Choice) -> dict[str, str]:
+    values = {
+        "window": choice.window.key if choice.window.key != _FIRST else "",
+        "until": as_asked(choice.until),
+    }
+    return {name: value for name, value in values.items() if value}
 
 
 def _address(choice: Choice) -> str:
@@ -101,7 +111,7 @@ def _address(choice: Choice) -> str:
         "sender": pick.sender,
         "app": pick.app,
         "flag": pick.flags,
-        "window": choice.window.key if choice.window.key != _FIRST else "",
+        **_window(choice),
         "sort": choice.sort,
         "page": choice.page if choice.page > 1 else "",
         "open": choice.open,

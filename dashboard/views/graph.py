@@ -15,15 +15,17 @@ from django.shortcuts import render
 
 from .. import conf
 from ..graph import COLUMNS, Graph
-from ..query import parse
+from ..query import QuerySyntaxError, parse
 from ..security import guarded
+from .filters import Wrong
 from .listing import listing_of
-from .looks import COLOURS, GROUPINGS, SHAPES, WINDOWS, Look, live_address, query_for
+from .looks import COLOURS, GROUPINGS, SHAPES, Look, live_address, query_for
 from .page import page, wants_part
 from .picture import FORMATS, picture
 from .scene import Scene, drawing_of, scene_of
 from .shares import Shares, shares_of
 from .sheet import Sheet, sheet_of
+from .windows import WINDOWS
 
 
 @guarded
@@ -41,7 +43,7 @@ def node(request: HttpRequest, id: str) -> HttpResponse:
     look = Look.of(request.GET, node=id)
     if not wants_part(request):
         return _page(request, look)
-    return render(request, "signalscope/graph_node.html", _sheet_context(_linked(scene_of(look))))
+    return render(request, "signalscope/graph_node.html", _sheet_context(_linked(_filtered(look)[0])))
 
 
 @guarded
@@ -50,7 +52,7 @@ def export(request: HttpRequest, format: str) -> HttpResponse:
     wanted = FORMATS.get(format)
     if wanted is None:
         raise Http404(f"There is no export format {format!r}. Known ones: {', '.join(FORMATS)}.")
-    scene = scene_of(Look.of(request.GET)._replace(panel=False))
+    scene, _ = _filtered(Look.of(request.GET)._replace(panel=False))
     if scene.stretch.error:
         return HttpResponse(scene.stretch.error, status=503, content_type="text/plain; charset=utf-8")
     response = HttpResponse(picture(scene, format), content_type=f"{wanted.content_type}; charset=utf-8")
@@ -59,8 +61,9 @@ def export(request: HttpRequest, format: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, look: Look) -> HttpResponse:
-    scene = _linked(scene_of(look))
-    context = _sheet_context(scene)
+    scene, wrong = _filtered(look)
+    scene = _linked(scene)
+    context = _sheet_context(scene) | {"wrong": wrong, "until": "All that was sent is drawn until then."}
     if wants_part(request) and request.headers.get("HX-Target") == "node":
         return render(request, "signalscope/graph_node.html", context)
     # A wide page shows the list by choice only; it need not come with each refresh.
@@ -70,6 +73,17 @@ def _page(request: HttpRequest, look: Look) -> HttpResponse:
         return render(request, "signalscope/graph_view.html", context | {"refreshed": True})
     missing = bool(look.node) and scene.chosen is None
     return page(request, "signalscope/graph.html", context, name="graph", status=404 if missing else 200)
+
+
+def _filtered(look: Look) -> tuple[Scene, Wrong | None]:
+    """Return what the look asks for, and what is wrong with its filter, which then is not applied."""
+    if not look.q:
+        return scene_of(look), None
+    try:
+        query = parse(look.q, slow_ms=conf.get().SLOW_MS)
+    except QuerySyntaxError as error:
+        return scene_of(look._replace(q="")), Wrong(look.q, error)
+    return scene_of(look, query), None
 
 
 def _panel(request: HttpRequest, look: Look) -> HttpResponse:
@@ -156,6 +170,7 @@ def _drawing(scene: Scene, *, listed: bool) -> dict[str, Any]:
         "now": look._replace(until=None).address(),
         "show_idle": look._replace(hide_idle=False).address(),
         "show_all": look._replace(find="", focus=False).address(),
+        "unfiltered": look._replace(q="").address(),
         "whole_exports": _exports(look if look.focus else look._replace(node="")),
     }
 

@@ -79,7 +79,7 @@ class _Reader:
         self._runs: dict[Node, list[Edge]] = defaultdict(list)
         self._senders: dict[Node, list[Edge]] = defaultdict(list)
         self._causes: dict[Node, list[Edge]] = defaultdict(list)
-        self._idle = look.window.idle
+        self._idle = look.idle
         self._found = set(found_in(graph, look.find)) if look.find else None
         for edge in graph.edges:
             if edge.caused:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -16,38 +16,15 @@ from django.http import QueryDict
 
 from ..graph import Grouping, Node
 from ..links import reverse
-from ..query import parse
+from ..query import MAX_LENGTH, parse
 from ..sessions import current
 from ..stream import fragments
 from ..stream.replaying import seq_of
+from .windows import REPLAY, WINDOWS, Window, as_asked, in_words, moment
 
 _MOST_FIND = 100
 _MOST_OPEN = 100
 _ID = re.compile(r"[0-9a-z]{1,40}")
-
-
-class Window(NamedTuple):
-    """A window of time: how it is called in addresses and on the page, and its length (``None``: all)."""
-
-    key: str
-    title: str
-    seconds: float | None
-    words: str
-    idle: str
-
-
-WINDOWS = {
-    window.key: window
-    for window in (
-        Window("1m", "1 min", 60, "in the last minute", "idle"),
-        Window("5m", "5 min", 300, "in the last 5 minutes", "idle"),
-        Window("15m", "15 min", 900, "in the last 15 minutes", "idle"),
-        Window("1h", "1 hour", 3600, "in the last hour", "idle"),
-        Window("all", "All", None, "in the journal", "never fired"),
-    )
-}
-REPLAY = Window("replay", "Replay", None, "in the stretch that is replayed", "not in the stretch")
-"""Not a window that ends now: what a replay's graph shows. Its counts are the replay's own."""
 
 
 def _first() -> str:
@@ -66,6 +43,7 @@ class Look(NamedTuple):
     ``until`` is where the window ends, ``None`` for now; ``opened`` are the groups that show their
     members, ``levels`` how far the drawing that this one takes the place of was folded. ``shape`` is
     empty where the width of the page decides. ``focus`` keeps only the paths through the chosen node.
+    ``q`` is a filter: only the emissions count that it lets through.
     ``panel`` is the small drawing beside the stream, ``stretch`` the numbers ``(after, upto]`` that this
     stream replays. ``process`` is the name of the only process that counts; empty for all.
     """
@@ -86,6 +64,7 @@ class Look(NamedTuple):
     focus: bool = False
     stretch: tuple[int, int] | None = None
     process: str = ""
+    q: str = ""
 
     @classmethod
     def of(cls, parameters: QueryDict, node: str = "") -> Look:
@@ -103,7 +82,7 @@ class Look(NamedTuple):
             find=parameters.get("find", "")[:_MOST_FIND].strip(),
             node=_id(node or parameters.get("node", "")),
             panel=is_panel,
-            until=_moment(parameters.get("until", "")),
+            until=moment(parameters.get("until", "")),
             grouping=grouping if grouping in GROUPINGS else "auto",
             opened=_ids(parameters.get("open", "")),
             levels=_levels(parameters.get("levels", "")),
@@ -112,15 +91,19 @@ class Look(NamedTuple):
             focus=parameters.get("focus") == "1",
             stretch=stretch,
             process=parameters.get("process", "")[:_MOST_FIND],
+            # Beside the stream, the filter is the stream's, and chooses a node.
+            q="" if is_panel else parameters.get("q", "")[:MAX_LENGTH].strip(),
         )
 
     @property
     def words(self) -> str:
         """The window in words, for the end of a sentence."""
-        if self.until is None:
-            return self.window.words
-        end = f"{self.until:%Y-%m-%d %H:%M:%S} UTC"
-        return f"until {end}" if self.window.seconds is None else f"in the {self.window.title} until {end}"
+        return in_words(self.window, self.until)
+
+    @property
+    def idle(self) -> str:
+        """What is said of what was not seen; that it *never fired*, only where all was looked at."""
+        return "idle" if self.q or self.until else self.window.idle
 
     def address(self, node: str | None = None) -> str:
         """Return the address of the graph with this look, or of one of its nodes."""
@@ -144,7 +127,7 @@ class Look(NamedTuple):
         """Return what differs from the look by default, as an address says it."""
         values = {
             "window": self.window.key if self.panel or self.window.key != _first() else "",
-            "until": f"{self.until:%Y-%m-%dT%H:%M:%SZ}" if self.until else "",
+            "until": as_asked(self.until),
             "idle": "hide" if self.hide_idle else "",
             "caused": "hide" if self.hide_caused else "",
             "bypass": "hide" if self.hide_bypasses else "",
@@ -152,6 +135,7 @@ class Look(NamedTuple):
             "colour": self.colour if self.colour != "duration" else "",
             "shape": self.shape,
             "focus": "1" if self.focus and self.node else "",
+            "q": self.q,
             "find": self.find,
             "process": self.process,
             "open": "-".join(sorted(self.opened)),
@@ -164,7 +148,7 @@ class Look(NamedTuple):
     @property
     def kept(self) -> list[tuple[str, str]]:
         """What the toolbar's form says without a field of its own."""
-        fields = ("find", "idle", "caused", "bypass", "open", "focus")
+        fields = ("q", "find", "idle", "caused", "bypass", "open", "focus")
         return [(key, value) for key, value in self.parameters().items() if key not in fields]
 
     def refresh(self, levels: Iterable[int]) -> str:
@@ -177,14 +161,6 @@ class Look(NamedTuple):
 def _with(page: str, values: dict[str, str]) -> str:
     query = urlencode({key: value for key, value in values.items() if value})
     return f"{page}?{query}" if query else page
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
 
 
 def _ids(text: str) -> frozenset[str]:

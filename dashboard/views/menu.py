@@ -7,6 +7,7 @@ entries, to htmx; whoever comes without it is sent to the page of what the row s
 from __future__ import annotations
 
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -14,6 +15,7 @@ from django.shortcuts import render
 from .. import pipeline, wording
 from ..events import Bypass, Call, Emission, Origin
 from ..journal.base import JournalError
+from ..links import reverse
 from ..query import Query, parse
 from ..query.selection import Sent
 from ..security import guarded
@@ -56,6 +58,7 @@ def emission(request: HttpRequest, id: str) -> HttpResponse:
         *_about_call(call, look),
         *_about_cause(found, look),
         *_about_signal(found, look),
+        _compare(found.trace),
         Entry("i-link", "Copy link", "", fragments.entry_url(found, place), "copy"),
     ]
     title = found.name if isinstance(found, Emission) else f"bypass, {bypass_text(found)}"
@@ -80,6 +83,7 @@ def trace(request: HttpRequest, trace: str) -> HttpResponse:
         _open(trace),
         Entry("i-only", "Only this trace", trace[:8], _shows(look, _only(trace=trace))),
         *_about_origin(origin, look),
+        _compare(trace),
         Entry("i-link", "Copy link", "", address, "copy"),
     ]
     return _menu(request, f"{origin.verb} {origin.title}".strip() if origin else "trace", entries)
@@ -124,6 +128,12 @@ def _hides(look: Look, query: Query, key: str, value: str, *, exact: bool = True
 
 def _open(trace: str, **parameters: str) -> Entry:
     return Entry("i-max", "Open trace", "", fragments.trace_url(trace, **parameters), "page")
+
+
+def _compare(trace: str) -> Entry:
+    # The page begins with the trace before it of the same origin, and offers others.
+    address = f"{reverse('signalscope:compare')}?{urlencode({'b': trace})}"
+    return Entry("i-compare", "Compare with\u2026", "another trace", address, "page")
 
 
 def _about_object(found: Sent, look: Look) -> list[Entry]:

@@ -38,6 +38,8 @@ def picture(scene: Scene, format: str) -> str:
 
 def _title(scene: Scene) -> str:
     parts = [f"Signals {scene.look.words}"]
+    if scene.look.q:
+        parts.append(f"of {scene.look.q}")
     if scene.look.find:
         parts.append(f"found: {scene.look.find}")
     if scene.look.focus and scene.chosen is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -30,9 +31,10 @@ from ..stream import fragments
 from ..traces.flags import named
 from . import looks
 from .calls import Calls, calls
-from .choice import WINDOWS, Choice
+from .choice import Choice
 from .page import page, wants_part
 from .source import source_of
+from .windows import WINDOWS
 
 PAGE = 200
 MOST_CHOICES = 500
@@ -84,7 +86,9 @@ def roster(request: HttpRequest) -> HttpResponse:
     """Show the table; to htmx its list alone."""
     choice = Choice.of(request.GET)
     is_part = wants_part(request)
-    context = _context(choice, _measured(choice, fresh=not is_part))
+    # Sorting and picking keep the figures that the reader looks at; who asks for new ones gets them.
+    fresh = not is_part or request.GET.get("fresh") == "1"
+    context = _context(choice, _measured(choice, fresh=fresh))
     if not is_part:
         return page(request, "signalscope/receivers.html", context, name="receivers")
     response = render(request, "signalscope/receivers_list.html", context)
@@ -108,11 +112,11 @@ def _measured(choice: Choice, *, fresh: bool) -> Roster:
     settings = conf.get()
     # What is registered here says nothing of the process that an imported session comes from.
     registered = [] if current.shown() else registrations()
-    measured = calls(choice.window, registered, fresh=fresh)
+    measured = calls(choice.window, registered, choice.until, fresh=fresh)
     seen = Seen(
         measured.ran,
-        choice.window.words,
-        choice.window.seconds is None and not measured.cut,
+        choice.words,
+        choice.window.seconds is None and choice.until is None and not measured.cut,
         settings.IGNORE_SIGNALS,
         settings.SLOW_MS,
     )
@@ -140,6 +144,9 @@ def _context(choice: Choice, whole: Roster) -> dict[str, Any]:
         "found": len(shown),
         "registered": sum(row.registered for row in rows),
         "everything": choice.address(pick=Choice().pick),
+        # An address says whole seconds, and what is seen now should stay.
+        "hold": choice.address(until=datetime.now(UTC) + timedelta(seconds=1)),
+        "now": choice.address(until=None),
         "refresh": choice.address(page=choice.page, open=choice.open),
         "span": (begin + 1, min(begin + PAGE, len(shown)), len(shown)),
         "previous": choice.address(page=choice.page - 1) if choice.page > 1 else "",
@@ -177,15 +184,13 @@ def _flags(rows: Sequence[Row], choice: Choice) -> list[tuple[Any, int, bool, st
     return [
         (named(name), count, name in choice.pick.flags, choice.toggled(name))
         for name, count in counts(rows).items()
-        if count or name in choice.pick.flags or name in ("never-run", "unregistered", "dead")
+        if count or name in choice.pick.flags or name in ("never-fired", "unregistered", "dead")
     ]
 
 
 def _lines(rows: Iterable[Row], choice: Choice) -> list[Line]:
-    longest = next(window for window in looks.WINDOWS.values() if window.seconds is None)
-    window = looks.WINDOWS.get(choice.window.key, longest)
     # One address of each kind is worked out, and the keys are put into it.
-    node = looks.Look(window=window).address("KEY")
+    node = looks.Look(window=choice.window, until=choice.until).address("KEY")
     details = choice.details("KEY")
     found = []
     for row in rows:

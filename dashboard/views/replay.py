@@ -31,6 +31,7 @@ def replay(request: HttpRequest) -> HttpResponse:
     speed = speed_of(request.GET.get("speed", ""))
     context: dict[str, Any] = {
         "look": look,
+        "replaying": True,
         "text": str(look.query),
         "after": after,
         "upto": upto,

@@ -98,7 +98,7 @@ def drawing_of(scene: Scene) -> tuple[Graph, Metrics]:
         opened = {*look.opened, look.node}
         graph = fold(graph, naming.app_of, grouping=look.grouping, opened=opened, before=look.levels)
     arrange(graph)
-    describe(graph, look.window.idle, wording.took)
+    describe(graph, look.idle, wording.took)
     metrics = PANEL if look.panel else metrics_for(graph)
     lay_out(graph, metrics)
     if len(scene.stretch.processes) > 1 and not look.process:

@@ -1,54 +1,24 @@
-"""What axe-core finds on each page in light and dark, judged by WCAG 2.1 A and AA.
-
-Comes in: each page with something on it. Goes out: a failure that names rule, element and remedy. axe is
-evaluated over the browser's debugging protocol, so that the pages keep their content policy.
-"""
+"""What axe-core finds on each page and in each of its states, in light and dark (``axe`` says how)."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
 from playwright.sync_api import Page, expect
 
+from dashboard import pipeline
+
+from .axe import assert_accessible, faults
+from .complaints import Complaints
 from .server import LiveServer
 from .test_live import elsewhere, open_live, send, traces
 
-AXE = (Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js").read_text()
-RUN = """async (standards) => {
-  const results = await axe.run(document, {runOnly: standards, resultTypes: ["violations"]});
-  return results.violations;
-}"""
-STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-STILL = "document.getAnimations().every(animation => animation.playState !== 'running')"
 PHONE = {"width": 390, "height": 844}
-# Known and not mended: a small receiver shows its p95 right after its name, but is spoken with its count in
-# between (WCAG 2.5.3). docs/architecture.md lists it among the weak spots; other nodes are held to the rule.
-UNMENDED = ("label-content-name-mismatch", 'class="node is-receiver')
 SCENARIOS = ("rolled-back", "raise-send-robust")
-
-
-def violations(page: Page, theme: Literal["light", "dark"]) -> list[str]:
-    """Return what axe finds on the page in that theme: one line for each element."""
-    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-    page.wait_for_function(STILL)
-    page.evaluate(AXE)
-    found: list[dict[str, Any]] = page.evaluate(RUN, STANDARDS)
-    return [
-        f"{theme}: {rule['id']} at {node['target']}: {node['failureSummary']}\n  {node['html'][:600]}"
-        for rule in found
-        for node in rule["nodes"]
-        if not (rule["id"] == UNMENDED[0] and UNMENDED[1] in node["html"])
-    ]
-
-
-def assert_accessible(page: Page) -> None:
-    found = [line for theme in THEMES for line in violations(page, theme)]
-    assert not found, f"{page.url}\n" + "\n".join(found)
 
 
 @pytest.fixture
@@ -73,7 +43,21 @@ def inspect(page: Page) -> None:
 def test_axe_finds_what_is_wrong(staff_page: Page) -> None:
     staff_page.goto("/signals/")
     staff_page.evaluate("document.querySelector('main').append(document.createElement('button'))")
-    assert any("button-name" in line for line in violations(staff_page, "light"))
+    assert any("button-name" in line for line in faults(staff_page, "light"))
+
+
+def test_a_contrast_that_axe_leaves_undecided_is_computed(staff_page: Page) -> None:
+    staff_page.goto("/signals/sessions/")
+    staff_page.evaluate(
+        """() => {
+          const text = document.createElement("p");
+          text.textContent = "hardly to be read";
+          text.style.background = "linear-gradient(rgb(250 250 250), rgb(230 230 230))";
+          text.style.color = "rgb(170 170 170)";
+          document.querySelector("main").prepend(text);
+        }"""
+    )
+    assert any("where 4.5 is needed" in line for line in faults(staff_page, "light"))
 
 
 def test_the_empty_live_page(staff_page: Page) -> None:
@@ -110,7 +94,76 @@ def test_the_graph_with_and_without_a_nodes_sheet(played: Page) -> None:
     assert_accessible(played)
 
 
-@pytest.mark.parametrize("path", ["?layout=flat", "?q=signal:nothing", "receivers/", "history/", "sessions/"])
+def test_what_opens_over_the_live_page(played: Page) -> None:
+    for opener, opened in (
+        ('[popovertarget="presets"]', "#presets"),
+        ('[popovertarget="filter-help"]', "#filter-help"),
+        ('[popovertarget="scenarios"]', "#scenarios"),
+        ('.status [data-action="keys"]', "#keys"),
+    ):
+        if played.locator(opener).count() == 0:
+            continue
+        played.locator(opener).first.click()
+        expect(played.locator(opened)).to_be_visible()
+        assert_accessible(played)
+        played.keyboard.press("Escape")
+        expect(played.locator(opened)).to_be_hidden()
+    played.locator("#query").press_sequentially("is")
+    expect(played.locator("#completions")).to_be_visible()
+    assert_accessible(played)
+    played.locator("#query").fill("")
+    played.locator(".row-origin").first.focus()
+    played.keyboard.press("m")
+    expect(played.locator("#row-menu")).to_be_visible()
+    assert_accessible(played)
+
+
+def test_the_live_page_paused_and_then_without_its_server(
+    played: Page, server: LiveServer, complaints: Complaints
+) -> None:
+    played.locator("#pause").click()
+    expect(played.locator("#paused")).to_be_visible()
+    assert_accessible(played)
+    complaints.allow(r"WebSocket|ERR_CONNECTION_REFUSED|\[object Event\]")
+    server.stop()
+    expect(played.locator("html")).to_have_attribute("data-conn", "reconnecting")
+    assert_accessible(played)
+
+
+def test_a_replay(played: Page) -> None:
+    played.goto("/signals/history/")
+    played.get_by_role("link", name="Replay").first.click()
+    expect(played.locator(".row-origin").first).to_be_visible()
+    assert_accessible(played)
+
+
+def test_an_imported_session(played: Page, tmp_path: Path) -> None:
+    file = tmp_path / "colleague.jsonl.gz"
+    call_command("signals", "export", "--output", str(file))
+    pipeline.sessions().add(io.BytesIO(file.read_bytes()), "colleague.jsonl.gz")
+    for path in ("", "graph/", "receivers/"):
+        played.goto(f"/signals/sessions/colleague/{path}")
+        assert_accessible(played)
+
+
+def test_a_page_that_is_not_there(staff_page: Page, complaints: Complaints) -> None:
+    complaints.allow("404")
+    staff_page.goto("/signals/traces/none/")
+    assert_accessible(staff_page)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "?layout=flat",
+        "?q=signal:nothing",
+        "?q=(is:error",
+        "graph/?q=(is:error",
+        "receivers/",
+        "history/",
+        "sessions/",
+    ],
+)
 def test_a_page_of_what_was_played(played: Page, path: str) -> None:
     played.goto(f"/signals/{path}")
     played.wait_for_load_state("networkidle")

@@ -93,15 +93,15 @@ def test_what_is_typed_filters_and_stays_in_the_field(receivers: Page) -> None:
 
 
 def test_flags_menus_and_windows_filter_together(receivers: Page) -> None:
-    receivers.locator("#flag-never-run").click()
-    expect(receivers.locator("#flag-never-run")).to_have_attribute("aria-pressed", "true")
+    receivers.locator("#flag-never-fired").click()
+    expect(receivers.locator("#flag-never-fired")).to_have_attribute("aria-pressed", "true")
     receivers.locator("#pick-sender").select_option("auth.User")
-    expect(receivers).to_have_url(re.compile(r"\?sender=auth.User&flag=never-run$"))
+    expect(receivers).to_have_url(re.compile(r"\?sender=auth.User&flag=never-fired$"))
     expect(row(receivers, "never_called")).to_be_visible()
 
     receivers.locator("#window-5m").click()
     expect(receivers.locator("#window-5m")).to_have_attribute("aria-current", "true")
-    expect(receivers).to_have_url(re.compile(r"\?sender=auth.User&flag=never-run&window=5m$"))
+    expect(receivers).to_have_url(re.compile(r"\?sender=auth.User&flag=never-fired&window=5m$"))
     expect(row(receivers, "never_called")).to_contain_text("idle")
 
     receivers.get_by_role("link", name="show all").click()
@@ -262,7 +262,7 @@ def test_without_a_script_links_and_the_form_do_the_same(
     page.goto(RECEIVERS)
     page.locator("#sort-calls").click()
     expect(page.locator("th.c-calls")).to_have_attribute("aria-sort", "descending")
-    page.locator("#flag-never-run").click()
+    page.locator("#flag-never-fired").click()
     expect(row(page, "never_called")).to_be_visible()
     expect(row(page, "make_thumbnail")).to_have_count(0)
     context.close()

@@ -58,6 +58,12 @@ onPulses((paths) => {
   if (drawn) begin(drawn);
   if (document.querySelector("[data-player]")) remember(paths);
   if (!drawn || "held" in drawn.graph.dataset) return;
+  if ("filtered" in drawn.graph.dataset) {
+    // What the filter lets through is the server's to say.
+    lastPulse = performance.now();
+    due = Math.min(due, lastPulse + LATER);
+    return;
+  }
   const window = isReplay(drawn) ? Infinity : Number(drawn.graph.dataset.window) || 1;
   lastPulse = performance.now();
   if ("process" in drawn.graph.dataset) {
@@ -86,8 +92,13 @@ function add(element, more, window) {
   const count = Number(element.dataset.count) + more;
   element.dataset.count = count;
   element.classList.remove("is-idle");
-  const text = element.querySelector(".live, .rate");
-  if (text) text.textContent = worded(count, count / window);
+  const text = element.querySelector(".live, .rate:not(.of-note)");
+  if (!text) return;
+  const before = text.textContent;
+  text.textContent = worded(count, count / window);
+  // What is spoken holds what is written, in its place.
+  const said = element.getAttribute("aria-label");
+  if (before) element.setAttribute("aria-label", said.replace(`, ${before}`, `, ${text.textContent}`));
 }
 
 setInterval(() => {

@@ -16,7 +16,7 @@ let running = false;
 
 onPulses((paths) => {
   const drawn = drawing();
-  if (!drawn || calm.matches || document.hidden || "held" in drawn.graph.dataset || "process" in drawn.graph.dataset) return;
+  if (!drawn || calm.matches || document.hidden || "held" in drawn.graph.dataset || "filtered" in drawn.graph.dataset || "process" in drawn.graph.dataset) return;
   for (const [key, count] of Object.entries(paths)) {
     const { edges, stage } = path(key, drawn);
     edges.forEach((edge, place) => {

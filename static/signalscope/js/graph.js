@@ -3,6 +3,7 @@
 // stream the server chooses the node by the stream's filter; its paths are lit here too.
 
 import { isModified } from "./actions.js";
+import "./completion.js";
 import { whenRedrawn } from "./counts.js";
 import "./dots.js";
 import { addressOf, drawing, fetchInto, redraw } from "./drawing.js";
@@ -108,6 +109,7 @@ find?.addEventListener("input", () => {
 look?.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (event.submitter || document.activeElement !== find) {
+    clearTimeout(typed);
     location.assign(wanted());
     return;
   }

@@ -1,5 +1,5 @@
-// The receivers' page. Comes in: clicks on twists, keys. Goes out: rows unfolded in place and folded, the focus moved
-// from row to row, the filter focused. Without it every twist is a plain link, and the toolbar a plain form.
+// The receivers' page. Comes in: clicks on twists, keys, the journal's newest seq. Goes out: rows unfolded in place and
+// folded, the focus moved from row to row, the filter focused, new figures offered. Without it every twist is a plain link, and the toolbar a plain form.
 
 import { isModified } from "./actions.js";
 
@@ -38,6 +38,26 @@ document.addEventListener("click", (event) => {
   if (!twist || isModified(event)) return;
   event.preventDefault();
   turn(twist, !isOpen(twist));
+});
+
+/* ---- new figures are offered and not put in: rows would change places under a reader's eyes ---- */
+
+const count = (element) => Number(element?.textContent.replace(/\D/g, ""));
+
+document.addEventListener("htmx:wsAfterMessage", () => {
+  const shown = Number(document.getElementById("roster")?.dataset.seq);
+  const offer = document.querySelector("#refresh .when-new");
+  if (offer && !offer.textContent && count(document.getElementById("seq")) > shown) offer.textContent = "New figures";
+});
+
+let scrolled = null;
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.requestConfig.elt.id === "refresh") scrolled = document.querySelector(".tablewrap").scrollTop;
+});
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (scrolled !== null && detail.target.id === "roster") document.querySelector(".tablewrap").scrollTop = scrolled;
+  scrolled = null;
 });
 
 /* ---- keys: the row with the focus is the selected one ---- */

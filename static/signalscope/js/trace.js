@@ -3,6 +3,7 @@
 
 import { on } from "./actions.js";
 import { copied } from "./clipboard.js";
+import "./completion.js";
 import "./focus.js";
 import "./inspector.js";
 import "./menu.js";
