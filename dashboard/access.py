@@ -19,8 +19,8 @@ from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch
-from django.utils.html import format_html
 from django.utils.module_loading import import_string
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -175,13 +175,5 @@ def not_public() -> HttpResponse:
 
 
 def _page(reason: str, remedy: str) -> HttpResponse:
-    return HttpResponseForbidden(format_html(_NOT_ALLOWED, reason, remedy))
-
-
-_NOT_ALLOWED = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Not allowed - Signalscope</title></head>
-<body><main><h1>Not allowed</h1><p>{}</p><p>{}</p></main></body>
-</html>
-"""
+    context = {"title": "Not allowed", "reason": reason, "remedy": remedy}
+    return HttpResponseForbidden(render_to_string("signalscope/alone.html", context))

@@ -281,9 +281,11 @@ def gap(entry: Gap) -> SafeString:
     where = f" in pid {entry.process.pid} on {entry.process.host}" if entry.process else ""
     return format_html(
         '<div class="row row-gap is-lost" role="row" aria-level="1" tabindex="-1" data-key="gap.{}">'
-        '<span class="label" role="gridcell">gap</span> <span role="gridcell">{} dropped{}: {}</span> '
+        '<span class="label" role="gridcell">gap</span> '
+        '<span class="why" role="gridcell" title="{}">{} dropped{}: {}</span> '
         '<a class="link" role="gridcell" href="{}">look around it</a></div>',
         entry.seq,
+        entry.reason,
         wording.many(entry.dropped, "emission"),
         where,
         entry.reason,

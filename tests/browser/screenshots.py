@@ -7,6 +7,7 @@ a phone's size, in light and dark: ``live-paused-1440-dark.png``. It starts its 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -99,8 +100,7 @@ def _crowded(folder: Path) -> Demo:
 
 def _broken(folder: Path) -> Demo:
     _empty(folder)
-    (folder / "broken.sqlite3").write_text("This file is no journal.\n" * 400)
-    return Demo(folder, SIGNALSCOPE_JOURNAL=f"sqlite:///{folder / 'broken.sqlite3'}")
+    return Demo(folder, SIGNALSCOPE_JOURNAL="redis://127.0.0.1:1/0")
 
 
 DEMOS: dict[str, Callable[[Path], Demo]] = {
@@ -151,7 +151,7 @@ def _disconnected(stage: Stage) -> None:
 def _bursting(stage: Stage) -> None:
     stage.live()
     burst = stage.demo.begin("scenario", "burst")
-    expect(stage.page.locator("#rows")).to_contain_text("more")
+    expect(stage.page.locator("#rows")).to_contain_text("scenario burst", timeout=60_000)
     stage.page.wait_for_timeout(600)
     burst.wait()
 
@@ -347,6 +347,8 @@ def main() -> None:
     if unknown := set(options.states) - set(STATES):
         parser.error(f"There is no state {', '.join(sorted(unknown))}. Known ones: {', '.join(STATES)}.")
     options.folder.mkdir(parents=True, exist_ok=True)
+    # Whoever ends this ends its demos with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     missed = []
     with ExitStack() as stack, sync_playwright() as playwright:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signalscope-")))

@@ -58,16 +58,10 @@ onPulses((paths) => {
   if (drawn) begin(drawn);
   if (document.querySelector("[data-player]")) remember(paths);
   if (!drawn || "held" in drawn.graph.dataset) return;
-  if ("filtered" in drawn.graph.dataset) {
-    // What the filter lets through is the server's to say.
-    lastPulse = performance.now();
-    due = Math.min(due, lastPulse + LATER);
-    return;
-  }
   const window = isReplay(drawn) ? Infinity : Number(drawn.graph.dataset.window) || 1;
   lastPulse = performance.now();
-  if ("process" in drawn.graph.dataset) {
-    // Pulses are of every process: what this one did of it, only the server says.
+  if ("process" in drawn.graph.dataset || "filtered" in drawn.graph.dataset) {
+    // Pulses are of everything: what of it this process did, or the filter lets through, only the server says.
     due = Math.min(due, lastPulse + SOON);
     return;
   }
