@@ -266,3 +266,22 @@ def test_without_a_script_links_and_the_form_do_the_same(
     expect(row(page, "never_called")).to_be_visible()
     expect(row(page, "make_thumbnail")).to_have_count(0)
     context.close()
+
+
+def test_new_figures_are_offered_and_come_without_a_jump(receivers: Page, post: Post) -> None:
+    refresh = receivers.locator("#refresh")
+    expect(refresh).to_have_text("Read again")
+    of_posts = row(receivers, "audit_log", "post_save").filter(has_text="demo_app.Post")
+    calls = of_posts.first.locator(".c-calls")
+    before = calls.text_content() or ""
+    receivers.locator(".tablewrap").evaluate("table => table.scrollTo(0, 200)")
+
+    post.save()
+    assert pipeline.flush()
+    expect(refresh).to_contain_text("New figures")
+    expect(calls).to_have_text(before)
+    refresh.click()
+
+    expect(calls).not_to_have_text(before)
+    expect(refresh).to_have_text("Read again")
+    assert receivers.locator(".tablewrap").evaluate("table => table.scrollTop") == 200

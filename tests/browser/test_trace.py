@@ -47,3 +47,19 @@ def test_a_trace_can_be_taken_away_as_a_file(rolled_back: Page, name: str, key: 
     with rolled_back.expect_download() as download:
         rolled_back.get_by_role("link", name=name).click()
     assert json.loads(download.value.path().read_text())[key]
+
+
+def test_the_filter_of_the_rows_completes(staff_page: Page) -> None:
+    elsewhere(lambda: call_command("scenario", "rolled-back", verbosity=0))
+    open_live(staff_page)
+    address = traces(staff_page, "scenario").locator(".row-origin").get_attribute("data-href")
+    staff_page.goto(f"{address}")
+    staff_page.keyboard.press("/")
+    staff_page.keyboard.type("is:err")
+    expect(staff_page.locator("#completions [role=option]").first).to_contain_text("error")
+    staff_page.keyboard.press("ArrowDown")
+    staff_page.keyboard.press("Enter")
+    expect(staff_page.locator("#query")).to_have_value("is:error ")
+    expect(staff_page).to_have_url(re.compile(r"/traces/\w+/$"))
+    staff_page.keyboard.press("Enter")
+    expect(staff_page).to_have_url(re.compile(r"q=is(:|%3A)error"))
