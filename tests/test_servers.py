@@ -13,8 +13,8 @@ import pytest
 
 from dashboard.events import Origin
 
+from .packaged import free_port
 from .servers import Site, get, until
-from .test_package import free_port
 
 
 @pytest.fixture
