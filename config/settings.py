@@ -125,7 +125,7 @@ SIGNALSCOPE = {
     "JOURNAL": f"sqlite:///{DATA_DIR / 'signalscope.sqlite3'}",
     "SAMPLE": float(os.environ.get("SIGNALSCOPE_SAMPLE", "1")),
     "PUBLIC": os.environ.get("SIGNALSCOPE_PUBLIC", "0") == "1",
-    "SESSIONS": str(DATA_DIR / "signalscope.sessions"),
+    "SESSIONS": os.environ.get("SIGNALSCOPE_SESSIONS", ""),
     "SCENARIOS": "demo_app.scenarios.catalogue",
     "EDITOR": os.environ.get("SIGNALSCOPE_EDITOR"),
 }

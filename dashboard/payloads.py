@@ -21,7 +21,7 @@ from django.db.models import Model, QuerySet
 from django.db.models.fields.files import FieldFile
 
 from . import naming
-from .redaction import REDACTED, Redactor
+from .redaction import REDACTED, Redactor, is_secret_key, stand_in
 
 MAX_TEXT = 200
 MAX_PKS = 20
@@ -68,8 +68,7 @@ def _number(value: int) -> int | str:
 
 def _described(value: Any, kind: type) -> str:
     if issubclass(kind, Model):
-        pk = primary_key(value)
-        return f"{value._meta.label} {'(new)' if pk is None else f'#{pk}'}"
+        return _instance(value)
     if issubclass(kind, type):
         return f"<class {naming.sender_label(value)}>"
     if issubclass(kind, FieldFile):
@@ -82,6 +81,17 @@ def _described(value: Any, kind: type) -> str:
     if kind in (list, tuple, set, frozenset, dict):
         return f"<{kind.__name__} of {len(value):,}>"
     return f"<{naming.type_name(kind)}>"
+
+
+def _instance(instance: Model) -> str:
+    options = type(instance)._meta
+    pk = primary_key(instance)
+    if pk is None:
+        return f"{options.label} (new)"
+    raw = instance.__dict__.get(options.pk.attname)
+    if isinstance(raw, str) and is_secret_key(options.label, options.pk.attname):
+        pk = stand_in(raw)
+    return f"{options.label} #{pk}"
 
 
 def primary_key(instance: Model) -> str | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from django.utils.crypto import salted_hmac
+
 REDACTED = "[redacted]"
 
 SECRET_PARTS = (
@@ -79,3 +81,19 @@ class Redactor:
         if not self.names_secret(text):
             return text
         return self._assignment.sub(lambda match: match["key"] + REDACTED, text)
+
+
+_names = Redactor()
+
+
+def is_secret_key(model: str, field: str) -> bool:
+    """Return whether a text that is the model's primary key opens something: a session's key, a token's.
+
+    Takes the model's label and the key's attribute name, and goes by Signalscope's own list of names.
+    """
+    return _names.names_secret(f"{model}.{field}")
+
+
+def stand_in(key: str) -> str:
+    """Return what stands for a secret key: the same for the same key in every process, and no way back."""
+    return f"[redacted {salted_hmac('signalscope', key).hexdigest()[:8]}]"

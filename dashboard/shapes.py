@@ -19,7 +19,7 @@ import msgspec
 from django.db.models import Model
 
 from . import naming
-from .redaction import REDACTED
+from .redaction import REDACTED, is_secret_key
 
 MAX_SHAPES = 10_000
 
@@ -51,7 +51,7 @@ class Shape(msgspec.Struct, eq=False):
     ``values(instance.__dict__)`` returns the fields' values, as they are, in the order of ``fields``;
     ``same(instance.__dict__, values)`` says whether all of them are still the very same objects, and
     raises ``KeyError`` where a field is deferred. ``containers`` are the fields that can hold lists and
-    dicts.
+    dicts. ``secret_key``: a key that is a text is not to be shown.
     """
 
     label: str | None
@@ -59,6 +59,7 @@ class Shape(msgspec.Struct, eq=False):
     fields: tuple[str, ...] = ()
     values: Callable[[dict[str, Any]], tuple[Any, ...]] = _nothing
     containers: tuple[str, ...] = ()
+    secret_key: bool = False
     same: Callable[[dict[str, Any], tuple[Any, ...]], bool] = _always
 
     def changes(
@@ -180,10 +181,11 @@ def _model_shape(model: type[Model]) -> Shape:
     # by pk_fields: Django keeps what that once returned, and it raises where a named field is missing.
     composite = options.is_composite_pk
     pk = None if composite or options.pk is None else options.pk.attname
+    secret = pk is not None and is_secret_key(options.label, pk)
     if len(fields) < 2:  # a key alone cannot change under its instance
-        return Shape(label, pk, fields)
+        return Shape(label, pk, fields, secret_key=secret)
     containers = tuple(field.attname for field in options.concrete_fields if _can_hold_more(field))
-    return Shape(label, pk, fields, _picker(fields), containers, _comparison(fields))
+    return Shape(label, pk, fields, _picker(fields), containers, secret, _comparison(fields))
 
 
 def _can_hold_more(field: Any) -> bool:

@@ -6,13 +6,15 @@ Comes in: emissions heard for real. Goes out: their JSON, key by key.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
 from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
 from django.db import connection, transaction
-from django.db.models.signals import post_save
+from django.db.models.signals import post_save, pre_delete
 from django.dispatch import Signal
 
 from dashboard.causality import Trace
@@ -27,6 +29,7 @@ from .hearing import Heard, hearing
 pytestmark = pytest.mark.django_db
 
 QUOTES = 'a "quoted" \\ name\n\u2028 <b>'
+SECRET = "n0x0qhh3liguffl1"
 opened = Signal()
 
 
@@ -63,6 +66,24 @@ def of_every_kind() -> Heard:
             post_save.disconnect(receiver, sender=Group)
         opened.disconnect(raising)
     return heard
+
+
+def test_the_key_of_a_session_is_nowhere_in_what_is_written() -> None:
+    Session.objects.create(session_key=SECRET, session_data=SECRET, expire_date=datetime.now(UTC))
+    with hearing() as heard:
+        for signal in (post_save, pre_delete):
+            signal.connect(quiet, sender=Session)
+        session = Session.objects.get(session_key=SECRET)
+        session.save()
+        Signal().send(session, told=session)
+        session.delete()
+        for signal in (post_save, pre_delete):
+            signal.disconnect(quiet, sender=Session)
+    assert heard.one("post_save").instance == heard.one("pre_delete").instance
+    assert heard.packed()
+    for one in heard.packed():
+        assert SECRET.encode() not in one.body
+        assert SECRET not in str(one)
 
 
 def test_what_is_read_back_is_what_was_written_and_no_key_is_lost_or_spare() -> None:

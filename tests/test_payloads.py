@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import enum
+import re
 import uuid
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import mark_safe
 
@@ -99,6 +101,14 @@ def test_a_deferred_primary_key_is_not_fetched() -> None:
     user = User.from_db("default", ["username"], ["ann"])
     assert "id" not in user.__dict__
     assert primary_key(user) is None
+
+
+def test_a_key_that_opens_something_is_never_shown_and_still_tells_objects_apart() -> None:
+    one, other = Session(session_key="n0x0qhh3liguffl1"), Session(session_key="w7k1")
+    shown = str(plain(one))
+    assert re.fullmatch(r"sessions\.Session #\[redacted [0-9a-f]{8}\]", shown)
+    assert shown == plain(Session(session_key="n0x0qhh3liguffl1")) != plain(other)
+    assert plain(User(pk=7)) == "auth.User #7"
 
 
 def test_a_save_keeps_its_documented_keywords_only(summaries: Summaries) -> None:

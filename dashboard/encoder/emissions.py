@@ -19,7 +19,7 @@ from ..events import Emission, Instance, Late, Site, Transaction
 from ..journal.base import Packed
 from ..payloads import Usual, plain
 from ..recorded import LateRecorded, Profile, Receiver, Sent
-from ..redaction import Redactor
+from ..redaction import Redactor, stand_in
 from .calls import CallEncoder
 from .identity import Identity
 
@@ -226,6 +226,8 @@ def _instance(sent: Sent) -> tuple[str | None, str | None, str]:
     if type(pk) is int and label == sent.sender:
         return str(pk), model, f'"instance":{{"pk":"{pk}"}},'
     key = None if pk is None else str(plain(pk))
+    if sent.kind.secret_key and isinstance(pk, str):
+        key = stand_in(pk)
     instance = Instance(key, None if label == sent.sender else label)
     return key, model, f'"instance":{_text(instance)},'
 
