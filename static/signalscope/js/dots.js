@@ -1,22 +1,26 @@
 // Comes in: pulses. Goes out: dots that travel along the edges of the graph: as many as were taken, as slowly as
-// they took long; 80 at most, none in a hidden tab, none for who prefers reduced motion.
+// they took long; 80 at most, none where nobody sees them, none for who prefers reduced motion.
 
 import { drawing, path } from "./drawing.js";
 import { onPulses } from "./pulses.js";
+import { colour, paint, sees } from "./canvas.js";
 
 const MOST = 80;
 const MOST_A_PULSE = 3;
 const STEPS = 24;
 const STAGE = 380;
-const SVG = "http://www.w3.org/2000/svg";
+/** From one picture to the next but one: dots move 30 times a second, and leave the page the other half of its time. */
+const REST = 20;
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const alive = new Set();
 let running = false;
 
+const isStill = ({ dataset }) => "held" in dataset || "filtered" in dataset || "process" in dataset;
+
 onPulses((paths) => {
   const drawn = drawing();
-  if (!drawn || calm.matches || document.hidden || "held" in drawn.graph.dataset || "filtered" in drawn.graph.dataset || "process" in drawn.graph.dataset) return;
+  if (!drawn || calm.matches || document.hidden || isStill(drawn.graph) || !sees(drawn)) return;
   for (const [key, count] of Object.entries(paths)) {
     const { edges, stage } = path(key, drawn);
     edges.forEach((edge, place) => {
@@ -25,19 +29,24 @@ onPulses((paths) => {
       }
     });
   }
+  tell(drawn);
 });
 
 calm.addEventListener("change", clear);
 document.addEventListener("visibilitychange", clear);
 
 function clear() {
-  for (const dot of alive) dot.element?.remove();
   alive.clear();
+}
+
+/** How many travel stands on their layer, as of the last pulse: on a canvas they cannot be counted. */
+function tell(drawn) {
+  drawn.graph.parentElement.querySelector(".dots").dataset.travelling = alive.size;
 }
 
 function send(drawn, edge, delay) {
   if (alive.size >= MOST) return;
-  alive.add({ drawn, edge, start: performance.now() + delay, time: travel(edge), element: null });
+  alive.add({ drawn, edge, start: performance.now() + delay, time: travel(edge), colour: look(edge) });
   if (!running) {
     running = true;
     requestAnimationFrame(move);
@@ -54,56 +63,41 @@ function travel(edge) {
 function follow(dot) {
   const drawn = drawing();
   dot.edge = drawn?.between.get(`${dot.edge.from} ${dot.edge.to}`);
-  if (!dot.edge) return false;
   dot.drawn = drawn;
-  if (dot.element) layer(drawn).append(dot.element);
-  return true;
+  return Boolean(dot.edge);
 }
-
-/** Dots have a layer of their own, so that the shapes below are not painted again for each of their steps. */
-const layer = ({ graph }) => graph.parentElement.querySelector(".dots");
 
 function move(now) {
+  const points = [];
   for (const dot of alive) {
     const at = (now - dot.start) / dot.time;
-    if (at < 0) continue;
-    if (at >= 1 || (!dot.drawn.graph.isConnected && !follow(dot))) {
-      dot.element?.remove();
-      alive.delete(dot);
-      continue;
-    }
-    dot.element ??= born(dot);
-    place(dot.element, dot.edge, at);
+    if (at >= 1 || (!dot.drawn.graph.isConnected && !follow(dot))) alive.delete(dot);
+    else if (at >= 0) points.push({ ...place(dot.edge, at), colour: colour(dot.edge.element, dot.colour) });
   }
   running = alive.size > 0;
-  if (running) requestAnimationFrame(move);
+  const drawn = drawing();
+  if (drawn) paint(drawn, points);
+  if (running) setTimeout(() => requestAnimationFrame(move), REST);
+  else if (drawn) tell(drawn);
 }
 
-function born({ drawn, edge }) {
-  const element = document.createElementNS(SVG, "circle");
-  element.setAttribute("class", `dot ${look(edge)}`);
-  element.setAttribute("r", drawn.graph.classList.contains("is-compact") ? "2.2" : "2.8");
-  return layer(drawn).appendChild(element);
-}
-
-/** Of an edge's dots, as many are red as the part of its calls that raised. */
+/** Return the token a dot is coloured with. Of an edge's dots, as many are red as the part of its calls that raised. */
 function look(edge) {
   edge.raised = (edge.raised ?? 0) + Number(edge.element.dataset.errors || 0);
   if (edge.raised >= 1) {
     edge.raised -= 1;
-    return "is-error";
+    return "--error";
   }
-  return [...edge.element.classList].filter((name) => name !== "edge" && name !== "is-lit" && name !== "is-idle" && !name.startsWith("heat-")).join(" ");
+  return edge.element.matches(".is-mixed, .is-caused") ? "--ink-2" : "--fam";
 }
 
-/** Put a dot on its edge. The edge is measured once: asking SVG for a point on it each frame is slow. */
-function place(element, edge, at) {
+/** Where a dot is on its edge. The edge is measured once: asking SVG for a point on it each time is slow. */
+function place(edge, at) {
   edge.points ??= measure(edge.element);
   const whole = Math.floor(at * STEPS);
   const part = at * STEPS - whole;
   const [a, b] = [edge.points[whole], edge.points[whole + 1]];
-  element.setAttribute("cx", (a.x + (b.x - a.x) * part).toFixed(1));
-  element.setAttribute("cy", (a.y + (b.y - a.y) * part).toFixed(1));
+  return { x: a.x + (b.x - a.x) * part, y: a.y + (b.y - a.y) * part };
 }
 
 function measure(element) {

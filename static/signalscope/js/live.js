@@ -4,6 +4,7 @@ import "./completion.js";
 import "./inspector.js";
 import "./axis.js";
 import "./focus.js";
+import "./frames.js";
 import "./menu.js";
 import "./rows.js";
 import "./stream.js";
