@@ -32,7 +32,7 @@ from .postgres_server import PostgresServer
 from .redis_server import RedisServer
 
 METHODS = ("send", "send_robust", "asend", "asend_robust")
-IGNORED = (signals.pre_init, signals.post_init)
+IGNORED = (signals.pre_init, signals.post_init, signals.class_prepared)
 
 # Django started with recording on, as everywhere. From here on the tests decide.
 dashboard.uninstall()

@@ -92,7 +92,9 @@ def test_a_url_that_would_hide_everything_or_is_elsewhere_ignores_nothing(
 def test_constructors_are_ignored_by_default_and_the_default_cannot_be_spoilt() -> None:
     ignored = conf.DEFAULTS.IGNORE_SIGNALS
 
-    assert ignored == ["django.db.models.signals.pre_init", "django.db.models.signals.post_init"]
+    assert ignored == [
+        f"django.db.models.signals.{name}" for name in ("pre_init", "post_init", "class_prepared")
+    ]
     assert conf.Settings().IGNORE_SIGNALS is not ignored
 
 

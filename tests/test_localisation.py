@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
+from django.templatetags.static import static
 from django.test import Client
 from django.utils import translation
 
@@ -36,6 +37,7 @@ PAGES = [
     "/signals/emissions/e1/",
     "/signals/history/",
     "/signals/receivers/",
+    "/signals/graph/",
 ]
 
 
@@ -52,6 +54,8 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal
 @pytest.fixture
 def staff(client: Client, db: None) -> Client:
     client.force_login(User.objects.create_user("ada", is_staff=True))
+    # The storage of static files listens to setting_changed, as the graph shows, and is made on first use.
+    static("signalscope/js/page.js")
     return client
 
 

@@ -1,7 +1,7 @@
 """Beside real applications from PyPI: Wagtail's starter site and an Oscar shop, with and without Signalscope.
 
 Comes in: the wheel, and the newest releases that pip finds for this Python. Goes out: their pages answer the
-same with as many SQL statements, their receivers are listed, and an edit in their admin is one trace.
+same with as many SQL statements, their receivers are listed, and what a request of theirs sends is one trace.
 """
 
 from __future__ import annotations
@@ -18,23 +18,33 @@ from .packaged import ROOT, Browser, Project, environment, run
 
 PASSWORD = "lovelace"
 Visits = list[tuple[str, dict[str, str] | None]]
+Answers = list[tuple[int, int, str]]
+
+
+class Told(NamedTuple):
+    """What a request must be told as: its path, who is signed in at its end, what it sends, in that order."""
+
+    path: str
+    user: str
+    emitted: list[str]
+    verb: str = "POST"
 
 
 class Site(NamedTuple):
-    """A real application: how its project is made, what is visited, and what must be seen of it then.
+    """A real application: how its project is made and filled, what is visited, and what must be seen of it.
 
-    ``make`` writes the project into a folder and returns its settings module. ``edit`` is the path of the
-    request that changes something; ``emitted`` what is sent in it, in that order, and ``receivers``
-    are among those that Signalscope lists.
+    ``make`` writes the project into a folder and returns its settings module; ``seed`` is source that fills
+    its database. ``shown`` is the path of a page that has the word *Edited* afterwards; the last of ``told``
+    is the edit. ``receivers`` are among those that Signalscope lists.
     """
 
-    package: str
+    packages: list[str]
     make: Callable[[Path, Path], str]
+    seed: str
     visits: Visits
     statuses: list[int]
-    edit: str
-    user: str
-    emitted: list[str]
+    shown: str
+    told: list[Told]
     receivers: list[str]
 
 
@@ -56,7 +66,7 @@ OSCAR_SETTINGS = """
 import oscar
 from oscar.defaults import *
 
-INSTALLED_APPS = oscar.INSTALLED_APPS
+INSTALLED_APPS = [*oscar.INSTALLED_APPS]
 SITE_ID = 1
 MIDDLEWARE += [
     "oscar.apps.basket.middleware.BasketMiddleware",
@@ -73,6 +83,19 @@ AUTHENTICATION_BACKENDS = (
     "django.contrib.auth.backends.ModelBackend",
 )
 HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
+INSTALLED_APPS += ["sorl.thumbnail"]
+
+
+class NoMigrations(dict):
+    # Tables are made from the models as they are: the history of an empty shop tells nothing.
+    def __contains__(self, app):
+        return True
+
+    def __getitem__(self, app):
+        return None
+
+
+MIGRATION_MODULES = NoMigrations()
 """
 
 OSCAR_URLS = """
@@ -87,9 +110,25 @@ urlpatterns = [
 ]
 """
 
+ADMIN = f"""
+from django.contrib.auth.models import User
+
+User.objects.create_superuser("ada", "ada@example.com", "{PASSWORD}")
+"""
+
+PRODUCT = """
+from oscar.core.loading import get_model
+
+book = get_model("catalogue", "ProductClass").objects.create(name="Book", track_stock=False)
+notes = get_model("catalogue", "Product").objects.create(title="Notes", product_class=book)
+press = get_model("partner", "Partner").objects.create(name="Press")
+get_model("partner", "StockRecord").objects.create(product=notes, partner=press, partner_sku="1", price=5)
+"""
+
 WAGTAIL = Site(
-    "wagtail",
+    ["wagtail"],
     make_wagtail,
+    ADMIN,
     [
         ("/", None),
         ("/admin/login/", {"username": "ada", "password": PASSWORD}),
@@ -110,9 +149,8 @@ WAGTAIL = Site(
         ("/django-admin/", None),
     ],
     [200, 302, 200, 200, 302, 200, 200, 200],
-    "/admin/pages/3/edit/",
-    "ada",
-    ["pre_save", "post_save", "page_published", "published"],
+    "/",
+    [Told("/admin/pages/3/edit/", "ada", ["pre_save", "post_save", "page_published", "published"])],
     [
         "wagtail.signal_handlers.update_reference_index_on_save",
         "wagtail.images.signal_handlers.post_save_image_feature_detection",
@@ -121,78 +159,101 @@ WAGTAIL = Site(
     ],
 )
 
+NEW_USER = {"email": "mary@example.com", "password1": "Somerville-1831", "password2": "Somerville-1831"}
+FORMSETS = ("productcategory_set", "images", "stockrecords", "primary_recommendations")
+
 OSCAR = Site(
-    "django-oscar",
+    ["django-oscar[sorl-thumbnail]"],
     make_oscar,
+    ADMIN + PRODUCT,
     [
         ("/catalogue/", None),
+        ("/accounts/register/", NEW_USER),
+        ("/catalogue/notes_1/", None),
+        ("/basket/add/1/", {"quantity": "2"}),
+        ("/basket/", None),
         ("/dashboard/login/", {"username": "ada", "password": PASSWORD}),
         ("/dashboard/", None),
-        ("/dashboard/catalogue/categories/create/", None),
+        ("/dashboard/catalogue/products/1/", None),
         (
-            "/dashboard/catalogue/categories/create/",
-            {"name": "Books", "is_public": "on", "treebeard_position": "first-child", "action": "save"},
+            "/dashboard/catalogue/products/1/",
+            {"title": "Edited", "slug": "edited", "is_public": "on", "action": "save"}
+            | {f"{name}-{of}_FORMS": "0" for name in FORMSETS for of in ("TOTAL", "INITIAL")},
         ),
-        ("/catalogue/category/books_1/", None),
-        ("/search/?q=books", None),
-        ("/admin/catalogue/category/", None),
+        ("/dashboard/catalogue/", None),
+        ("/search/?q=edited", None),
+        ("/admin/catalogue/product/", None),
     ],
-    [200, 302, 200, 200, 302, 200, 200, 200],
-    "/dashboard/catalogue/categories/create/",
-    "ada",
-    ["pre_save", "post_save"],
+    [200, 302, 200, 302, 200, 302, 200, 200, 302, 200, 200, 200],
+    "/dashboard/catalogue/",
+    [
+        Told("/accounts/register/", "mary@example.com", ["user_registered"]),
+        Told("/catalogue/notes_1/", "mary@example.com", ["product_viewed"], "GET"),
+        Told("/basket/add/1/", "mary@example.com", ["basket_addition"]),
+        Told("/dashboard/catalogue/products/1/", "ada", ["pre_save", "post_save"]),
+    ],
     [
         "oscar.apps.catalogue.receivers.post_save_set_ancestors_are_public",
-        "oscar.apps.analytics.receivers.receive_product_search",
+        "oscar.apps.analytics.receivers.receive_product_view",
         "haystack.signals.RealtimeSignalProcessor.handle_save",
     ],
 )
 
 
-@pytest.fixture(scope="module", params=[WAGTAIL, OSCAR], ids=lambda site: site.package)
+@pytest.fixture(scope="module", params=[WAGTAIL, OSCAR], ids=["wagtail", "oscar"])
 def site(request: pytest.FixtureRequest) -> Site:
     chosen: Site = request.param
     return chosen
 
 
 class Visited(NamedTuple):
-    """A site after the same visits, bare and recorded."""
+    """A site after the same visits, bare and recorded, and the journal's entries of these."""
 
     project: Project
-    bare: list[tuple[int, int, str]]
-    recorded: list[tuple[int, int, str]]
+    bare: Answers
+    recorded: Answers
+    entries: list[dict[str, Any]]
+
+    def told(self, told: Told) -> list[dict[str, Any]]:
+        """Return the entries of the one trace that a request began."""
+        (trace,) = {
+            entry["trace"]
+            for entry in self.entries
+            if (entry.get("verb"), entry.get("title")) == (told.verb, told.path)
+        }
+        return [entry for entry in self.entries if entry["trace"] == trace]
 
 
 @pytest.fixture(scope="module")
 def visited(site: Site, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Visited:
-    folder = tmp_path_factory.mktemp(site.package)
-    python = environment(tmp_path_factory.mktemp("environment"), wheel, site.package)
+    folder = tmp_path_factory.mktemp("project")
+    python = environment(tmp_path_factory.mktemp("environment"), wheel, *site.packages)
     settings = site.make(folder, python)
     (folder / "bare.py").write_text(BARE.format(settings=settings))
     (folder / "watched.py").write_text('from bare import *\n\nINSTALLED_APPS += ["signalscope"]\n')
     bare, watched = Project(folder, python, "bare"), Project(folder, python, "watched")
-    watched.manage("migrate", "--verbosity", "0")
-    user = ("--noinput", "--username", "ada", "--email", "ada@example.com")
-    watched.manage("createsuperuser", *user, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    shutil.copy(folder / "db.sqlite3", folder / "before.sqlite3")
-    without = visit(bare, site.visits)
-    shutil.copy(folder / "before.sqlite3", folder / "db.sqlite3")
-    return Visited(watched, without, visit(watched, site.visits))
+    before = folder / "before.sqlite3"
+    without = visit(bare, site.visits, site.seed, before)
+    shutil.copy(before, folder / "db.sqlite3")
+    recorded = visit(watched, site.visits)
+    return Visited(watched, without, recorded, watched.entries())
 
 
-# A test need not wait for the disk. Wagtail marks its files with a hash of INSTALLED_APPS, which do differ.
+# A test need not wait for the disk, nor for a slow hash. Wagtail marks its files with a hash of
+# INSTALLED_APPS, which do differ.
 BARE = """
 from {settings} import *
 
 WAGTAILADMIN_STATIC_FILE_VERSION_STRINGS = False
 
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["OPTIONS"] = {{"init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY"}}
 """
 
 
-def visit(project: Project, visits: Visits) -> list[tuple[int, int, str]]:
+def visit(project: Project, visits: Visits, *seed: object) -> Answers:
     script = ROOT / "tests" / "visiting.py"
-    told = run(project.python, script, json.dumps(visits), cwd=project.folder, **project.environment)
+    told = run(project.python, script, json.dumps(visits), *seed, cwd=project.folder, **project.environment)
     return [tuple(answer) for answer in json.loads(told)]
 
 
@@ -207,6 +268,8 @@ def test_its_pages_answer_the_same_with_as_many_statements(site: Site, visited: 
     assert [status for status, _, _ in visited.bare] == site.statuses
     for (path, _), bare, recorded in zip(site.visits, visited.bare, visited.recorded, strict=True):
         assert recorded == bare, path
+    pages = {path: body for (path, _), (_, _, body) in zip(site.visits, visited.recorded, strict=True)}
+    assert "Edited" in pages[site.shown]
 
 
 def test_its_receivers_are_listed(site: Site, visited: Visited) -> None:
@@ -215,36 +278,34 @@ def test_its_receivers_are_listed(site: Site, visited: Visited) -> None:
     assert listed >= {*site.receivers}
 
 
-def test_an_edit_in_its_admin_is_one_trace_of_that_request_and_user(site: Site, visited: Visited) -> None:
-    entries = edit_of(site, visited)
-    assert {entry["trace"] for entry in entries} == {entries[0]["trace"]}
-    told = [entry for entry in entries if entry["kind"] == "origin"]
-    assert (told[-1]["title"], told[-1]["user"], told[-1]["status"]) == (site.edit, site.user, "302")
-    emitted = iter(str(entry.get("signal", "")).rpartition(".")[2] for entry in entries)
-    assert all(signal in emitted for signal in site.emitted)
-
-
-def edit_of(site: Site, visited: Visited) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = visited.project.entries()
-    (trace,) = {
-        entry["trace"] for entry in entries if entry.get("verb") == "POST" and entry["title"] == site.edit
-    }
-    return [entry for entry in entries if entry["trace"] == trace]
+def test_what_a_request_sends_is_one_trace_of_that_request_and_user(site: Site, visited: Visited) -> None:
+    statuses = {path: status for (path, _), status in zip(site.visits, site.statuses, strict=True)}
+    for told in site.told:
+        entries = visited.told(told)
+        (origin,) = [entry for entry in entries if entry["kind"] == "origin" and entry["state"] == "closed"]
+        assert (origin["title"], origin["user"]) == (told.path, told.user)
+        assert origin["status"] == str(statuses[told.path])
+        emitted = iter([str(entry.get("signal", "")).rpartition(".")[2] for entry in entries])
+        assert all(signal in emitted for signal in told.emitted), told
 
 
 def test_the_dashboard_shows_its_names(site: Site, visited: Visited, dashboard: Browser) -> None:
-    entries = edit_of(site, visited)
-    sent = next(entry for entry in entries if entry.get("signal", "").endswith(f".{site.emitted[-1]}"))
-    _, trace = dashboard.get(f"/signals/traces/{sent['trace']}/")
-    _, emission = dashboard.get(f"/signals/emissions/{sent['id']}/")
-    for page in (trace, emission):
-        assert sent["signal"] in page
-        assert sent["sender"] in page
-    assert site.edit in dashboard.get("/signals/")[1]
-    assert site.edit in dashboard.get("/signals/history/")[1]
     _, graph = dashboard.get("/signals/graph/?window=all")
     _, receivers = dashboard.get("/signals/receivers/")
-    assert sent["signal"] in graph
+    _, live = dashboard.get("/signals/")
+    _, history = dashboard.get("/signals/history/")
+    for told in site.told:
+        sent = next(
+            entry for entry in visited.told(told) if entry.get("signal", "").endswith(f".{told.emitted[-1]}")
+        )
+        _, trace = dashboard.get(f"/signals/traces/{sent['trace']}/")
+        _, emission = dashboard.get(f"/signals/emissions/{sent['id']}/")
+        for page in (trace, emission):
+            assert sent["signal"] in page
+            assert sent["sender"] in page
+        assert sent["signal"] in graph
+        assert told.path in live
+        assert told.path in history
     for name in site.receivers:
         assert name in graph
         assert name in receivers
