@@ -157,11 +157,16 @@ def sessions() -> Store:
 @contextmanager
 def showing(name: str) -> Iterator[None]:
     """Show an imported session inside: ``journal`` is its. Raises ``SessionError`` when it is not there."""
+    shown = opened_session(name)
+    with closing(shown.journal), current.showing(shown):
+        yield
+
+
+def opened_session(name: str) -> current.Shown:
+    """Return an imported session with its journal, which the caller closes. Raises ``SessionError``."""
     store = sessions()
-    with closing(store.open(name)) as opened:
-        session = store.find(name) or Session(name=name, imported_at=datetime.now(UTC))
-        with current.showing(session, opened):
-            yield
+    opened = store.open(name)
+    return current.Shown(store.find(name) or Session(name=name, imported_at=datetime.now(UTC)), opened)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ pages = [
     path("emissions/<str:id>/", emission.emission, name="emission"),
     path("emissions/<str:id>/menu/", menu.emission, name="emission_menu"),
     path("history/", history.history, name="history"),
+    path("history/replay/", replay.replay, name="replay"),
     path("graph/", graph.graph, name="graph"),
     path("graph/nodes/<str:id>/", graph.node, name="node"),
     path("graph/export/<str:format>/", graph.export, name="graph-export"),
@@ -44,8 +45,6 @@ pages = [
 
 urlpatterns = [
     *pages,
-    # Its socket plays the live journal.
-    path("history/replay/", replay.replay, name="replay"),
     path("sessions/", sessions.sessions, name="sessions"),
     path("sessions/import/", sessions.add, name="import"),
     path("sessions/<str:name>/delete/", sessions.delete, name="delete"),

@@ -114,10 +114,14 @@ def redis_url(redis_server: RedisServer) -> str:
 
 
 @pytest.fixture
-def journal_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Where this test's journal is: an empty file of its own, and the settings lead to it."""
+def journal_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: LazySettings) -> str:
+    """Where this test's journal is: an empty file of its own, and the settings lead to it.
+
+    Imported sessions are beside it, and not where the demo has its own.
+    """
     url = f"sqlite:///{tmp_path / 'journal.sqlite3'}"
     monkeypatch.setenv("SIGNALSCOPE_JOURNAL", url)
+    settings.SIGNALSCOPE = {**settings.SIGNALSCOPE, "SESSIONS": ""}
     return url
 
 

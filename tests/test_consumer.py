@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
+from urllib.parse import quote
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -22,12 +24,14 @@ from dashboard.causality import SUPPRESSED, current
 from dashboard.events import Gap
 from dashboard.journal.base import Journal, JournalError
 from dashboard.routing import websocket_application
-from dashboard.stream import consumers
+from dashboard.sessions import current as shown_session
+from dashboard.stream import consumers, fragments
 from dashboard.stream.consumers import LiveConsumer
 
 from . import livepage
 from .livepage import Page, eventually, traces
 from .samples import NOON
+from .test_sessions import exported
 
 STAFF = User(username="staff", is_staff=True)
 ADDRESS = "/ws/signals/?layout=tree"
@@ -456,3 +460,60 @@ async def test_a_replay_too_many_is_refused_with_the_reason(
     await second.say(cursor=f"{journal.head().epoch}:0")
     assert await second.closed() == 4429
     await first.leave()
+
+
+@pytest.mark.usefixtures("replay_page")
+async def test_a_replay_of_an_imported_session_plays_it_and_links_into_it(journal: Journal) -> None:
+    journal.append(traces(1, 3))
+    pipeline.sessions().add(io.BytesIO(exported(journal)), "web.jsonl.gz")
+    journal.append(traces(4, 3))
+    with pipeline.showing("web"):
+        head = pipeline.journal().head()
+        address = fragments.replay_socket_url(0, head.seq, "10", "tree", "")
+    socket = Socket(address=address)
+    await socket.open()
+    await socket.say(cursor=f"{head.epoch}:0")
+    text = ""
+    while "Ended" not in text:
+        text += await socket.hear()
+    assert socket.page.traces == ["3", "2", "1"]
+    assert "/signals/sessions/web/traces/" in text
+    assert "/signals/traces/" not in text
+    assert shown_session.shown() is None
+    await socket.leave()
+
+
+@pytest.mark.parametrize("name", ["nobody", "../web", "WEB", "live", "x" * 500])
+async def test_a_replay_of_a_session_that_is_not_there_is_refused_for_good(
+    journal: Journal, name: str
+) -> None:
+    journal.append(traces(1, 3))
+    socket = Socket(address=f"/ws/signals/?after=0&upto=9&session={quote(name)}")
+    await socket.open(journal)
+    text = await socket.hear()
+    assert "There is no imported session" in text
+    assert "/signals/sessions/" in text
+    assert await socket.closed() == 4404
+
+
+@pytest.mark.usefixtures("replay_page")
+async def test_a_replay_that_ends_lets_go_of_its_session(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append(traces(1, 3))
+    pipeline.sessions().add(io.BytesIO(exported(journal)), "web.jsonl.gz")
+    opened: list[shown_session.Shown] = []
+
+    def keep(name: str) -> shown_session.Shown:
+        opened.append(open_session(name))
+        return opened[-1]
+
+    open_session = pipeline.opened_session
+    monkeypatch.setattr(pipeline, "opened_session", keep)
+    socket = Socket(address="/ws/signals/?after=0&upto=9&session=web")
+    await socket.open(journal)
+    await socket.hear()
+    assert opened[0].journal.head().seq == 9
+    await socket.leave()
+    with pytest.raises(JournalError, match="closed"):
+        opened[0].journal.read(0, 1)

@@ -244,8 +244,9 @@ async def test_no_more_sockets_are_served_than_the_public_is_granted(
     await third.leave()
 
 
-async def test_a_replay_is_not_public(public: Journal) -> None:
-    socket = Socket(user=AnonymousUser(), address="/ws/signals/?after=0&upto=5")
+@pytest.mark.parametrize("session", ["", "&session=web"])
+async def test_a_replay_is_not_public(public: Journal, session: str) -> None:
+    socket = Socket(user=AnonymousUser(), address=f"/ws/signals/?after=0&upto=5{session}")
     await socket.open(public)
     assert await socket.closed() == FORBIDDEN
 

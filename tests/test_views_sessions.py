@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import LazySettings
@@ -262,7 +263,10 @@ PAGES = [
     "graph/?shape=list",
     f"compare/?b={TRACE}",
     "compare/",
+    "history/",
+    "history/?layout=flat&q=is:error",
 ]
+REPLAY = "history/replay/?after=0&upto=5&layout=flat&q=is:error"
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -276,7 +280,7 @@ def test_every_page_of_a_session_is_marked_and_has_no_socket(staff: Client, path
     assert "every 2s" not in page
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, REPLAY])
 def test_every_link_of_a_session_stays_in_it_or_says_that_it_leaves(staff: Client, path: str) -> None:
     imported(admin_add())
     page = text_of(staff, f"{SESSIONS}web/{path}")
@@ -285,7 +289,7 @@ def test_every_link_of_a_session_stays_in_it_or_says_that_it_leaves(staff: Clien
     assert page.count('href="/signals/"') == 1
 
 
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, REPLAY])
 def test_every_link_of_a_session_leads_somewhere(staff: Client, path: str) -> None:
     imported(admin_add())
     page = text_of(staff, f"{SESSIONS}web/{path}")
@@ -294,6 +298,31 @@ def test_every_link_of_a_session_leads_somewhere(staff: Client, path: str) -> No
         assert response.status_code == 200, link
         if response.streaming:
             assert response.getvalue()
+
+
+def test_the_history_of_a_session_searches_it_and_offers_its_replay(staff: Client, journal: Journal) -> None:
+    journal.append([origin("opened", trace="here", title="/only/here/"), emission("h1", trace="here")])
+    imported(admin_add())
+    page = text_of(staff, f"{SESSIONS}web/history/?q=is:error")
+    assert "/admin/demo_app/post/add/" in page
+    assert "/only/here/" not in page
+    assert f'href="{SESSIONS}web/history/replay/?q=is%3Aerror&amp;after=' in page
+    assert "Nothing matches" in text_of(staff, f"{SESSIONS}web/history/?q=signal:nothing")
+
+
+def test_the_replay_of_a_session_is_marked_and_its_socket_plays_the_session(staff: Client) -> None:
+    imported(admin_add(), host="web-7")
+    page = text_of(staff, f"{SESSIONS}web/{REPLAY}")
+    for said in ("Imported session", "recorded on web-7", "It is played again"):
+        assert said in page
+    socket = re.search(r'ws-connect="([^"]+)"', page)
+    assert socket is not None
+    assert parse_qs(urlsplit(html.unescape(socket[1])).query)["session"] == ["web"]
+    assert f'action="{SESSIONS}web/history/replay/"' in page
+    assert f'hx-get="{SESSIONS}web/graph/?panel=1&amp;after=0&amp;upto=5"' in page
+    for place in ("lamp", "rate", "seq"):
+        assert f'id="{place}"' in page, "what the socket sends has its place"
+    assert "session=" not in text_of(staff, "/signals/history/replay/?after=0&upto=5")
 
 
 def test_a_session_shows_its_journal_and_not_the_live_one(staff: Client, journal: Journal) -> None:

@@ -1,4 +1,4 @@
-"""Which imported session a page shows: a context variable that is set for the length of a request.
+"""Which imported session is shown: a context variable, set for a request, or for a frame of a replay.
 
 Comes in: a session, opened. Goes out: the same, to whoever must know (the journal to read, the addresses
 to link to, what is said of the present); ``None`` for the live journal.
@@ -31,9 +31,9 @@ def shown() -> Shown | None:
 
 
 @contextmanager
-def showing(session: Session, journal: Journal) -> Iterator[None]:
-    """Show the session inside."""
-    token = _current.set(Shown(session, journal))
+def showing(shown: Shown | None) -> Iterator[None]:
+    """Show the session inside; the live journal for ``None``."""
+    token = _current.set(shown)
     try:
         yield
     finally:

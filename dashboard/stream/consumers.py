@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import parse_qs
 from weakref import WeakKeyDictionary, WeakSet
@@ -25,8 +26,10 @@ from msgspec import structs
 from .. import access, conf, pipeline
 from ..causality import suppressed
 from ..journal.base import Cursor, Journal, JournalError
+from ..links import reverse
 from ..query import QuerySyntaxError, parse
 from ..replay import TooManyError
+from ..sessions import SessionError
 from . import notices, readouts
 from .following import Following
 from .fragments import FLAT, NONE, TREE
@@ -44,8 +47,9 @@ LINGER_S = 5.0
 MAX_UNANSWERED = 6
 """So many frames may be on their way before the page confirms one: what a slow page is behind, at most."""
 
-MALFORMED, LOGGED_OUT, FORBIDDEN, SILENT, TOO_MANY = 4400, 4401, 4403, 4408, 4429
+MALFORMED, LOGGED_OUT, FORBIDDEN, GONE, SILENT, TOO_MANY = 4400, 4401, 4403, 4404, 4408, 4429
 FAILED = 1011
+_SESSIONS = "signalscope:sessions"
 
 _followings: WeakKeyDictionary[asyncio.AbstractEventLoop, Following] = WeakKeyDictionary()
 
@@ -228,14 +232,24 @@ class LiveConsumer(AsyncConsumer):
             await self._send(notices.journal_error(str(error)))
             await self._close(FAILED)
             return
-        self._client = Client(source, query, layout if layout in (FLAT, NONE) else TREE, hello)
-        self._following = source
-        try:
-            self._attach()
-        except TooManyError as error:
-            await self._farewell(TOO_MANY, "This replay cannot begin.", str(error), "", "Reload")
+        except SessionError as error:
+            await self._farewell(
+                GONE, "This replay cannot begin.", str(error), reverse(_SESSIONS), "Sessions"
+            )
             return
-        self._streaming = asyncio.create_task(self._stream(self._client, source))
+        self._following = source
+        with self._showing():
+            self._client = Client(source, query, layout if layout in (FLAT, NONE) else TREE, hello)
+            try:
+                self._attach()
+            except TooManyError as error:
+                await self._farewell(TOO_MANY, "This replay cannot begin.", str(error), "", "Reload")
+                return
+            self._streaming = asyncio.create_task(self._stream(self._client, source))
+
+    def _showing(self) -> AbstractContextManager[None]:
+        """Show inside what this socket plays: what is rendered links to it."""
+        return contextlib.nullcontext() if self._replaying is None else self._replaying.showing()
 
     def _hide(self, *, hidden: bool) -> None:
         """Follow nothing while nobody looks: without a tab that looks, the journal is not read."""
@@ -275,6 +289,8 @@ class LiveConsumer(AsyncConsumer):
                 await self._streaming
         self._detach()
         self._following = None
+        if self._replaying is not None:
+            await asyncio.to_thread(self._replaying.end)
 
     # --- frames ----------------------------------------------------------------------------------
 
@@ -312,7 +328,8 @@ class LiveConsumer(AsyncConsumer):
             if self._must_wait(client):
                 return
             try:
-                text = await client.frame(asyncio.get_running_loop().time())
+                with self._showing():
+                    text = await client.frame(asyncio.get_running_loop().time())
             except JournalError as error:
                 text = notices.journal_error(str(error))
             if text:

@@ -261,8 +261,10 @@ def socket_url(layout: str, query: str) -> str:
 
 
 def replay_socket_url(after: int, upto: int, speed: str, layout: str, query: str) -> str:
-    """Return the websocket's address for a page that plays this stretch."""
+    """Return the websocket's address for a page that plays this stretch of what is shown."""
     asked = {"q": query, "layout": layout, "after": after, "upto": upto, "speed": speed}
+    if (shown := current.shown()) is not None:
+        asked["session"] = shown.session.name
     return f"/{SOCKET}?{urlencode(asked)}"
 
 

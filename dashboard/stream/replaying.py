@@ -1,13 +1,14 @@
 """A client that watches a replay: its own player in the place of the tail, and what its reader does to it.
 
 Comes in: the address of the socket, the hello, acts. Goes out: a ``Following`` of the player, whose vitals
-say where it is.
+say where it is; and the imported session that it plays, for all that is rendered to link to.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
@@ -16,6 +17,7 @@ from .. import conf, pipeline, wording
 from ..events import Entry
 from ..journal.base import Cursor
 from ..replay import SPEEDS, Player
+from ..sessions import current
 from . import notices, readouts
 from .following import Following
 from .hello import Act, Hello
@@ -28,10 +30,12 @@ _LAMP = mark_safe(
 
 
 class Replaying:
-    """One replay of the stretch ``(after, upto]``, once it has begun."""
+    """One replay of the stretch ``(after, upto]``, once it has begun; of ``session``, if that names one."""
 
-    def __init__(self, after: int, upto: int, speed: float) -> None:
+    def __init__(self, after: int, upto: int, speed: float, session: str = "") -> None:
         self._after, self._upto, self._speed = after, upto, speed
+        self._session = session
+        self._shown: current.Shown | None = None
         self._player: Player | None = None
 
     @classmethod
@@ -41,15 +45,21 @@ class Replaying:
             return None
         given = {name: values[-1] for name, values in asked.items()}
         return cls(
-            seq_of(given.get("after", "")), seq_of(given.get("upto", "")), speed_of(given.get("speed", ""))
+            seq_of(given.get("after", "")),
+            seq_of(given.get("upto", "")),
+            speed_of(given.get("speed", "")),
+            given.get("session", ""),
         )
 
     async def begin(self, hello: Hello) -> Following:
-        """Return what follows the replay, from where the page is. May raise ``JournalError``.
+        """Return what follows the replay, from where the page is.
 
-        For a page of another journal's life nothing is played.
+        For a page of another journal's life nothing is played. May raise ``JournalError``, and
+        ``SessionError`` when there is no such session; what was opened until then ``end`` closes.
         """
-        journal = pipeline.journal()
+        if self._session:
+            self._shown = await asyncio.to_thread(pipeline.opened_session, self._session)
+        journal = self._shown.journal if self._shown else pipeline.journal()
         head = await asyncio.to_thread(journal.head)
         start = max(hello.cursor.seq, self._after) if hello.cursor.epoch == head.epoch else self._upto
         speed = hello.speed if hello.speed in SPEEDS else self._speed
@@ -63,6 +73,15 @@ class Replaying:
             return vitals_of(player, head)
 
         return Following(player, read_trace, vitals, conf.get().SLOW_MS, replayed=True)
+
+    def showing(self) -> AbstractContextManager[None]:
+        """Show inside what is played: its session, or the live journal."""
+        return current.showing(self._shown)
+
+    def end(self) -> None:
+        """Close the session's journal; a player that still reads it ends."""
+        if self._shown is not None:
+            self._shown.journal.close()
 
     def act(self, act: Act) -> bool:
         """Do to the replay what its reader asks; return whether it was about the replay."""

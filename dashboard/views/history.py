@@ -16,7 +16,6 @@ from ..journal.base import Cursor, Journal, JournalError
 from ..query import Query
 from ..query.nodes import Or
 from ..security import guarded
-from ..sessions import current
 from ..stream import fragments, legends
 from ..stream.fragments import FLAT, TREE
 from ..stream.lookback import Found, page_above, search
@@ -190,8 +189,7 @@ def _links(asked: Asked, head: Cursor, bounds: Bounds, found: Found, top: int) -
     if stretch[0] < stretch[1]:
         layout, text = asked.look.layout, str(asked.look.query)
         links["live_stretch"] = fragments.stretch_url(*stretch, layout, text)
-        if current.shown() is None:
-            links["replay"] = fragments.replay_url(*stretch, layout, text)
+        links["replay"] = fragments.replay_url(*stretch, layout, text)
     return links
 
 

@@ -100,3 +100,36 @@ def test_the_pages_fit_a_phone(played: Page, path: str) -> None:
     played.goto(path)
     expect(played.get_by_role("heading", level=1)).to_be_visible()
     assert fits(played)
+
+
+def test_a_session_is_searched_and_played_again(played: Page, tmp_path: Path) -> None:
+    file = taken_along(played, tmp_path)
+    played.goto("/signals/sessions/")
+    played.get_by_label("Session file").set_input_files(file)
+    played.get_by_role("button", name="Import").click()
+
+    played.get_by_role("link", name="History", exact=True).click()
+    expect(played).to_have_url(re.compile("/signals/sessions/[^/]+/history/$"))
+    expect(played.get_by_text("Imported session", exact=True)).to_be_visible()
+    expect(traces(played, "scenario", "manage.py")).to_have_count(2)
+    played.get_by_label("Search the whole journal").fill("signal:nothing")
+    played.keyboard.press("Enter")
+    expect(played).to_have_url(re.compile("/signals/sessions/[^/]+/history/.q="))
+    expect(traces(played, "scenario", "manage.py")).to_have_count(0)
+    played.goto(played.url.replace("nothing", "post_published"))
+    expect(traces(played, "scenario", "manage.py")).to_have_count(2)
+
+    played.get_by_role("link", name="Replay this page").click()
+    expect(played).to_have_url(re.compile("/signals/sessions/[^/]+/history/replay/"))
+    expect(played.get_by_text("Imported session", exact=True)).to_be_visible()
+    played.get_by_role("link", name="10\u00d7").click()
+    rows = traces(played, "scenario", "manage.py")
+    expect(rows).to_have_count(2)
+    expect(played.locator("#lamp")).to_contain_text("replay")
+    expect(played.locator("#replay-state")).to_contain_text("Ended")
+    played.keyboard.press("j")
+    played.keyboard.press("Enter")
+    expect(rows.first.locator(".row-emission").first).to_be_visible()
+    expect(rows.first.get_by_role("link").first).to_have_attribute(
+        "href", re.compile("^/signals/sessions/[^/]+/traces/")
+    )
