@@ -8,7 +8,7 @@ Times are UTC; durations and offsets are microseconds and say so in their name (
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from zlib import crc32
 
@@ -378,6 +378,6 @@ def _decode_unknown(body: bytes | str) -> Unknown:
     return Unknown(
         kind=str(fields.get("kind", "unknown")),
         body=fields,
-        at=at,
+        at=at if at.tzinfo else at.replace(tzinfo=UTC),
         trace=str(fields.get("trace", "")),
     )

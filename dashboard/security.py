@@ -28,7 +28,7 @@ _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]+")
 PUBLIC = frozenset(
     {
         *("live", "rows", "trace", "emission", "history", "graph", "node", "receivers", "receiver"),
-        *("complete", "trace_menu", "emission_menu", "graph-export"),
+        *("complete", "trace_menu", "emission_menu", "graph-export", "entry"),
     }
 )
 """The addresses, by name, that answer to everybody where ``SIGNALSCOPE["PUBLIC"]`` is set; to GET alone."""

@@ -19,6 +19,8 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 
+_MAX_KIND = 60
+
 TIMES = "\u00d7"
 """The multiplication sign, before a count: loop x2."""
 
@@ -115,6 +117,15 @@ def count(number: int) -> str:
 def many(number: int, one: str, more: str = "") -> str:
     """Return ``1 query``, ``2 queries``: the count and the fitting word (``one`` + ``s`` unless given)."""
     return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def unknown(kind: str, times: int = 1) -> str:
+    """Return what a row says of entries that this version cannot read; ``kind`` may be any text."""
+    if kind == "unreadable":
+        return "an entry that cannot be read" if times == 1 else f"{times:,} entries that cannot be read"
+    shown = kind if len(kind) <= _MAX_KIND else f"{kind[: _MAX_KIND - 1]}…"
+    what = "an entry" if times == 1 else f"{times:,} entries"
+    return f"{what} of kind {shown}, written by a newer version"
 
 
 def share(part: float) -> str:

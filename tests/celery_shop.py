@@ -65,6 +65,15 @@ followed.connect(hand_over)
 worked.connect(note)
 
 
+def reconnect() -> None:
+    """Let go of the broker and the results that this process has opened: what comes goes where ``conf`` says.
+
+    Celery keeps both from the first message on, and another test may have sent that elsewhere.
+    """
+    app._after_fork()
+    app._backend = None
+
+
 def several() -> Any:
     """Return a chain whose second part is a group."""
     return chain(pack.s("first"), group(pack.si("left"), pack.si("right")))

@@ -77,8 +77,9 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(autouse=True)
 def files(settings: LazySettings, tmp_path: Path) -> None:
-    """Put uploads in the test's own folder, and serve static files from where they stand."""
+    """Put uploads in the test's own folder, imported sessions beside its journal, and serve static files."""
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.SIGNALSCOPE = settings.SIGNALSCOPE | {"SESSIONS": ""}
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
 
 

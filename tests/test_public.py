@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver
 
 from dashboard import checks, conf, pipeline, security, urls
-from dashboard.events import Bypass, Effect, Gap, Instance, Late, Raised, encode
+from dashboard.events import Bypass, Effect, Gap, Instance, Late, Raised, decode, encode
 from dashboard.journal import JournalError, open_journal
 from dashboard.journal.base import Journal
 from dashboard.journal.veiled import AWAY
@@ -36,6 +36,7 @@ ARGUMENTS: dict[str, Any] = {
     "name": "none",
     "session": "none",
     "format": "svg",
+    "seq": "7",
 }
 
 
@@ -64,6 +65,7 @@ def entries() -> list[Any]:
         Bypass(at=NOON, trace=TRACE, id="b1", operation="update", sender="demo_app.Post", rows=3),
         Gap(at=NOON, dropped=1, reason=f"while the journal failed: {SECRET}"),
         origin("closed", title=f"/reset/{SECRET}-{SECRET}/", user=SECRET, process=process),
+        decode(b'{"kind": "newer", "at": "2026-01-01T12:00:00Z", "said": "%b"}' % SECRET.encode()),
     ]
 
 
@@ -93,7 +95,7 @@ EVERY = list(patterns(urls.urlpatterns))
 
 def address(route: str) -> str:
     for name, value in ARGUMENTS.items():
-        route = route.replace(f"<str:{name}>", value)
+        route = route.replace(f"<str:{name}>", value).replace(f"<int:{name}>", value)
     assert "<" not in route, f"say in ARGUMENTS what stands for the variable in {route}"
     return f"/signals/{route}"
 

@@ -52,7 +52,9 @@ def shop(redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("worker")
     journal = f"sqlite:///{folder / 'journal.sqlite3'}"
     worker = CeleryWorker(folder, redis_server.url, journal, "--concurrency=2", "--max-tasks-per-child=1")
+    celery_shop.reconnect()
     yield Shop(worker, journal)
+    celery_shop.reconnect()
     worker.stop()
 
 

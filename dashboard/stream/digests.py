@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from ..events import Emission, Entry, Gap, Origin, Process
+from ..events import Emission, Entry, Gap, Origin, Process, Unknown
 from ..query import Background, Query, background_of
 from ..query.background import is_rollback
 from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
+from .unknowns import Unknowns
 
 NEWEST = 25
 MAX_TRACES = 2_000
@@ -53,6 +54,7 @@ class Digest(msgspec.Struct, eq=False):
     touched: set[str] = msgspec.field(default_factory=set)
     newest: deque[Sent] = msgspec.field(default_factory=lambda: deque(maxlen=NEWEST))
     gaps: deque[Gap] = msgspec.field(default_factory=lambda: deque(maxlen=MAX_GAPS))
+    unknowns: Unknowns = msgspec.field(default_factory=Unknowns)
     learnt: dict[str, int] = {}
     belated: deque[Sent] = msgspec.field(default_factory=lambda: deque(maxlen=NEWEST))
     belated_matched: int = 0
@@ -71,6 +73,7 @@ class Digest(msgspec.Struct, eq=False):
         self.touched |= later.touched
         self.newest.extend(later.newest)
         self.gaps.extend(later.gaps)
+        self.unknowns.add(later.unknowns)
         self.belated.extend(later.belated)
         self.belated_matched += later.belated_matched
 
@@ -110,6 +113,8 @@ def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin
         if isinstance(entry, Gap):
             made.gaps.append(entry)
             continue
+        if isinstance(entry, Unknown):
+            made.unknowns.note(entry)
         if entry.trace:
             made.touched.add(entry.trace)
         lets_in = selection.lets_in(entry, backgrounds.get(entry.trace, NOTHING_KNOWN))

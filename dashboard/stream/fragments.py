@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from .. import wording
-from ..events import Bypass, Gap, Origin
+from ..events import Bypass, Gap, Origin, Unknown
 from ..links import reverse
 from ..query.selection import Sent
 from ..sessions import current
@@ -299,6 +299,25 @@ def _around(entry: Gap) -> str:
     """Return the address of the history from a little before the gap to a little after it."""
     ends = {"from": entry.at - AROUND, "to": (entry.until or entry.at) + AROUND}
     return history_url(**{name: wording.field(at) for name, at in ends.items()})
+
+
+def unknown(entry: Unknown, times: int) -> SafeString:
+    """Return the row for entries of a kind that nobody here knows; ``entry`` is the newest of them."""
+    return format_html(
+        '<div class="row row-gap row-unknown" role="row" aria-level="1" tabindex="-1" data-key="unknown.{}">'
+        '<span class="why" role="gridcell" title="{}">{}</span> '
+        '<a class="link" role="gridcell" href="{}">look at {}</a></div>',
+        entry.seq,
+        wording.unknown(entry.kind, times),
+        wording.unknown(entry.kind, times),
+        unknown_url(entry),
+        "it" if times == 1 else "the newest",
+    )
+
+
+def unknown_url(entry: Unknown) -> str:
+    """Return the address of an entry of a kind that this version does not know."""
+    return reverse("signalscope:entry", args=[entry.seq])
 
 
 def oob(markup: str, how: str) -> SafeString:

@@ -226,6 +226,7 @@ class Client:
         left_out = [] if self._layout == FLAT else self._fresh()[:-ROWS]
         items, rest, ids, versions = self._sent_alone() if self._layout == FLAT else self._traces()
         items += [(microseconds(gap.at), fragments.gap(gap)) for gap in pending.gaps]
+        items += [(microseconds(one.at), fragments.unknown(one, times)) for one, times in pending.unknowns]
         # What stands for older entries goes below, whatever their clocks said.
         items = [*sorted(items, key=lambda item: -item[0]), *rest]
         if self._skipped:

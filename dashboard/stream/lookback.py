@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from ..events import Entry, Gap, Origin, Process
+from ..events import Entry, Gap, Origin, Process, Unknown
 from ..journal.base import Journal
 from ..query import Background, Query, background_of
 from ..query.background import is_rollback
 from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
 from ..traces.summaries import TraceSummary
 from .sieve import Sieve
+from .unknowns import Unknowns
 
 CHUNK = 500
 TRACES = 40
@@ -42,6 +43,7 @@ class Found(msgspec.Struct, eq=False):
     sent: list[Sent] = []
     origins: dict[str, Origin] = {}
     gaps: list[Gap] = []
+    unknowns: Unknowns = msgspec.field(default_factory=Unknowns)
     matched: int = 0
     looked: int = 0
     entries: int = 0
@@ -88,6 +90,8 @@ class _Look:
                 self.found.processes.setdefault((entry.process.host, entry.process.pid), entry.process)
             if isinstance(entry, Gap):
                 self.found.gaps.append(entry)
+            elif isinstance(entry, Unknown):
+                self.found.unknowns.note(entry)
             else:
                 self._look_at(entry, journal)
 

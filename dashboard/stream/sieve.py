@@ -68,7 +68,10 @@ class Sieve:
     def narrow(self) -> Narrow:
         """What the journal is asked for. Looks for origins, and may raise ``JournalError``."""
         kinds = Selection(self._query).kinds(flat=self.flat)
-        made = self._narrow(self._query, self._now).also(tuple(Trait("kind", "is", kind) for kind in kinds))
+        made = self._narrow(self._query, self._now)
+        if not self._query.matches_everything:
+            # Otherwise kinds are let through that nobody knows, and those get a row too.
+            made = made.also(tuple(Trait("kind", "is", kind) for kind in kinds))
         if self._within is None:
             return made
         since, until = self._within

@@ -54,6 +54,8 @@ def breakable(name: str) -> SafeString:
 @register.filter
 def row_url(row: Row) -> str:
     """Return the address of what a row shows; a row without an entry of its own has none."""
+    if row.unknown:
+        return fragments.unknown_url(row.unknown)
     entry = row.bypass or row.emission
     if entry is None or row.kind not in ("emission", "call", "bypass"):
         return ""
@@ -61,6 +63,7 @@ def row_url(row: Row) -> str:
 
 
 register.filter("own_page", fragments.entry_url)
+register.filter("unknown", wording.unknown)
 
 
 @register.filter

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from .. import wording
-from ..events import Bypass, Call, Emission, Process, Task
+from ..events import Bypass, Call, Emission, Process, Task, Unknown
 from ..query.selection import Sent, family_of
 from . import flags
 from .fates import Fate
@@ -32,7 +32,7 @@ class Row(msgspec.Struct, eq=False):
     round spelled out; ``rolled_back`` says that the transaction around it was.
     """
 
-    kind: Literal["emission", "call", "quiet", "bypass", "transaction", "cut", "task"]
+    kind: Literal["emission", "call", "quiet", "bypass", "transaction", "cut", "task", "unknown"]
     key: str
     level: int
     start_us: float
@@ -52,6 +52,7 @@ class Row(msgspec.Struct, eq=False):
     bypass: Bypass | None = None
     fate: Fate | None = None
     task: Task | None = None
+    unknown: Unknown | None = None
     process: Process | None = None
     cut: Cut | None = None
     notches: list[Span] = []

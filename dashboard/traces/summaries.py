@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from .. import wording
-from ..events import Bypass, Emission, Entry, Gap, Late, Origin, Outcome, Process, Sampled, Task
+from ..events import Bypass, Emission, Entry, Gap, Late, Origin, Outcome, Process, Sampled, Task, Unknown
 from . import flags
 from .flags import LABELS, Flag, is_slow
 from .lanes import Lane, Path
@@ -105,6 +105,9 @@ class TraceSummary:
             self.rollbacks += 1
             end = microseconds(entry.at)
             self._lane.mark_rollback(end - int(entry.duration_us), end)
+        elif isinstance(entry, Unknown) and entry.at > _EPOCH:
+            at = microseconds(entry.at)
+            self._began(at, at)
 
     def _add_task(self, task: Task) -> None:
         at = microseconds(task.at)

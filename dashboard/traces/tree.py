@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..events import Bypass, Call, Emission, Entry, Gap, Outcome, Sampled
+from ..events import Bypass, Call, Emission, Entry, Gap, Outcome, Sampled, Unknown
 from ..query.selection import Sent
 from . import fates, flags, loops, timing
 from .branches import Branch, Leaf, Node, Stage, by_start, reached
@@ -62,7 +62,7 @@ class _Line(NamedTuple):
     """A row before it is made: which branch, which call of it, which quiet nodes, or what is cut."""
 
     level: int
-    branch: Branch
+    branch: Branch | Unknown
     call: int | None = None
     quiet: tuple[Node, ...] = ()
     hidden: bool = False
@@ -70,7 +70,10 @@ class _Line(NamedTuple):
 
 
 class TraceTree(msgspec.Struct, eq=False):
-    """A trace: its summary, what its origin sent itself in the order it began, all nodes by id."""
+    """A trace: its summary, what its origin sent itself in the order it began, all nodes by id.
+
+    ``unknowns`` are entries of kinds that this version does not know: where they belong is not known either.
+    """
 
     summary: TraceSummary
     roots: list[Branch]
@@ -78,6 +81,7 @@ class TraceTree(msgspec.Struct, eq=False):
     nodes: dict[str, Node] = {}
     fates: Fates = msgspec.field(default_factory=Fates)
     stages: dict[str, Stage] = {}
+    unknowns: list[Unknown] = []
 
     def find(self, id: str) -> Emission | None:
         """Return one of its emissions."""
@@ -115,7 +119,7 @@ class TraceTree(msgspec.Struct, eq=False):
                 stack.pop()
                 continue
             branch = line.branch
-            if isinstance(branch, Leaf):
+            if isinstance(branch, Leaf | Unknown):
                 yield line
             elif isinstance(branch, Stage):
                 yield line
@@ -133,9 +137,12 @@ class TraceTree(msgspec.Struct, eq=False):
                 yield line
                 if not line.hidden:
                     stack.append(_inside(branch, line.level + 1, sieve))
+        yield from (_Line(2, unknown) for unknown in self.unknowns)
 
     def _row(self, line: _Line, sieve: Sieve) -> Row:
         branch = line.branch
+        if isinstance(branch, Unknown):
+            return self._unknown_row(line.level, branch)
         if isinstance(branch, Leaf):
             if isinstance(branch.entry, Bypass):
                 return self._bypass_row(line.level, branch, branch.entry, sieve)
@@ -304,6 +311,11 @@ class TraceTree(msgspec.Struct, eq=False):
             rolled_back=fate is not None and fate.rolled_back,
         )
 
+    def _unknown_row(self, level: int, unknown: Unknown) -> Row:
+        start = max(microseconds(unknown.at) - self.summary.started_us, 0)
+        span = self._span(start, 0)
+        return Row("unknown", f"unknown.{unknown.seq}", level, start, 0.0, span, "none", unknown=unknown)
+
     def _span(self, start_us: float, duration_us: float) -> Span:
         return span(start_us, duration_us, self.summary.lasted_us)
 
@@ -365,11 +377,12 @@ def assemble(entries: Iterable[Entry], slow_ms: float = 50.0) -> TraceTree:
     roots: list[Branch] = [one for one in inner if places.put(one)]
     roots += _unreached(inner, places, roots)
     roots += _leaves(held, places)
+    unknowns = [entry for entry in held if isinstance(entry, Unknown)]
     for one in inner:
         for children in one.caused.values():
             children.sort(key=by_start)
     roots.sort(key=by_start)
-    return TraceTree(summarise(held, slow_ms), roots, slow_ms, nodes, Fates(held), places.stages)
+    return TraceTree(summarise(held, slow_ms), roots, slow_ms, nodes, Fates(held), places.stages, unknowns)
 
 
 def _unreached(inner: list[Node | Stage], places: Places, roots: list[Branch]) -> list[Node | Stage]:

@@ -124,6 +124,7 @@ def drawn_rows(found: Found, look: Look, here: datetime | None = None) -> list[s
         (entry.at, fragments.flat(entry, slow_ms, found.origins.get(entry.trace))) for entry in found.sent
     ]
     rows += [(gap.at, fragments.gap(gap)) for gap in found.gaps]
+    rows += [(one.at, fragments.unknown(one, times)) for one, times in found.unknowns]
     if here is not None:
         rows.append((here, fragments.here(here)))
     return [row for _, row in sorted(rows, key=lambda row: row[0], reverse=True)]
