@@ -71,7 +71,8 @@ def reconnect() -> None:
     Celery keeps both from the first message on, and another test may have sent that elsewhere.
     """
     app._after_fork()
-    app._backend = None
+    app._backend_cache = None
+    app._local.backend = None
 
 
 def several() -> Any:
