@@ -16,9 +16,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 from dashboard.events import Emission, Entry, Process
 from dashboard.journal import open_journal
+from dashboard.journal.base import Cursor
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 60.0
@@ -32,7 +34,15 @@ DEBUG = True
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "site_urls"
 ASGI_APPLICATION = "site_asgi.application"
-INSTALLED_APPS = ["django.contrib.staticfiles", "django_htmx", "dashboard", "jobs"]
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "dashboard",
+    "jobs",
+]
 STATIC_URL = "static/"
 TEMPLATES = [
     {
@@ -103,6 +113,13 @@ class Command(BaseCommand):
             started.join()
             self.stdout.write(str(started.pid))
         told.send(name)
+        if way == "flood":
+            sent = 0
+            while not os.path.exists("stop"):
+                told.send(f"{name}-{sent}")
+                sent += 1
+                time.sleep(0.002)
+            self.stdout.write(str(sent))
         if way == "exit":
             sys.exit(0)
         if way == "raise":
@@ -181,6 +198,32 @@ class Site:
         return done.stdout
 
     @contextmanager
+    def flooding(self, name: str) -> Iterator[Callable[[], int]]:
+        """Send without end in a process of its own; what is yielded ends that, and says how often it sent."""
+        flood = subprocess.Popen(
+            [sys.executable, "manage.py", "job", "flood", name],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+        def end() -> int:
+            (self.folder / "stop").touch()
+            told, wrong = flood.communicate(timeout=PATIENCE_S)
+            assert flood.returncode == 0, wrong
+            return int(told)
+
+        try:
+            yield end
+        finally:
+            if flood.poll() is None:
+                flood.kill()
+                flood.communicate()
+
+    @contextmanager
     def serving(self, *arguments: str, port: int) -> Iterator[subprocess.Popen[str]]:
         """Serve the project while inside, by ``python`` with these arguments, once it answers on the port."""
         with (self.folder / "server.log").open("w+") as log:
@@ -208,16 +251,25 @@ class Site:
         finally:
             journal.close()
 
+    def head(self) -> Cursor:
+        """Return where the journal ends now."""
+        journal = open_journal(self.url)
+        try:
+            return journal.head()
+        finally:
+            journal.close()
+
     def told(self) -> dict[str, Process]:
         """Return what was told, in the journal's order, and by which process. Each stands there once."""
-        found = [
-            (one.sender or "", one.process)
-            for one in self.entries()
-            if isinstance(one, Emission) and one.signal == "site_urls.told"
-        ]
+        found = [(one.sender or "", one.process) for one in self.entries() if is_told(one)]
         twice = [name for name, times in Counter(name for name, _ in found).items() if times > 1]
         assert not twice, f"journalled more than once: {twice}"
         return {name: process for name, process in found if process is not None}
+
+
+def is_told(entry: Entry) -> TypeGuard[Emission]:
+    """Return whether it is what the project's signal told."""
+    return isinstance(entry, Emission) and entry.signal == "site_urls.told"
 
 
 def get(port: int, path: str) -> str:

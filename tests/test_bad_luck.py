@@ -11,11 +11,13 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
@@ -25,6 +27,7 @@ import dashboard
 from dashboard import pipeline
 from dashboard.journal import open_journal
 from dashboard.journal.base import JournalError
+from dashboard.journal.sqlite import _BUSY_S as BUSY_S
 
 from .faults import app_works, emitted, gaps, page_says, told, until
 from .hearing import hearing
@@ -74,6 +77,51 @@ def test_a_locked_journal_is_told_and_caught_up_with(recording: None, path: Path
     until(lambda: pipeline.health().error is None and emitted("meanwhile"))
     assert len(emitted("before")) == len(emitted("meanwhile")) == 1
     assert pipeline.health().dropped == 0
+
+
+HOLDER = """
+import sqlite3, sys
+holder = sqlite3.connect(sys.argv[1], isolation_level=None)
+holder.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_lock_held_for_long_by_another_process_costs_what_the_buffer_cannot_hold_and_that_is_counted(
+    settings: LazySettings, journal_url: str, path: Path, staff: Client
+) -> None:
+    settings.SIGNALSCOPE = settings.SIGNALSCOPE | {"BUFFER": 1_000}
+    dashboard.install()
+    try:
+        told.send("before")
+        assert pipeline.flush()
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "locked\n"
+            until_then = time.monotonic() + 3.5 * BUSY_S
+            while time.monotonic() < until_then:
+                assert told.send("meanwhile") == []
+            for _ in range(5_000):
+                told.send("meanwhile")
+            page_says(staff, "locked")
+            assert emitted("meanwhile") == []
+            holder.communicate("release\n")
+        until(lambda: pipeline.health().error is None and pipeline.flush(0.2) and gaps())
+        dropped = pipeline.health().dropped
+        assert dropped > 0
+        assert sum(gap.dropped for gap in gaps()) == dropped
+        assert len(emitted("before")) == 1
+        assert len(emitted("meanwhile")) >= 1_000
+        assert "is-lost" in staff.get("/signals/?layout=flat").content.decode()
+    finally:
+        dashboard.uninstall()
 
 
 def test_a_corrupt_journal_is_kept_aside_and_begun_anew(recording: None, path: Path, staff: Client) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from benchmarks.sockets import Page
 from dashboard.events import Origin
+from dashboard.journal.base import Cursor
 
 from .packaged import free_port
-from .servers import Site, get, until
+from .servers import Site, get, is_told, until
+
+FOLLOWS = "layout=flat&q=signal:told"
 
 
 @pytest.fixture
@@ -96,6 +103,55 @@ def test_daphne_serves_the_dashboard_that_shows_what_every_other_process_did(sit
         assert name in page
         assert f'title="{one.role}, pid {one.pid} on {one.host}"' in page
     assert not re.search(r'id="processes"[^>]* hidden', page)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["manage.py", "signals", "serve", "--port"],
+        ["-m", "daphne", "-b", "127.0.0.1", "site_asgi:application", "-p"],
+    ],
+    ids=["on its own", "mounted"],
+)
+async def test_a_dashboard_that_is_killed_costs_the_app_nothing_and_shows_all_when_it_is_back(
+    site: Site, arguments: Sequence[str]
+) -> None:
+    port = free_port()
+    serving = partial(site.serving, *arguments, str(port), port=port)
+    with site.flooding("f") as end:
+        with serving() as dashboard:
+            await asyncio.to_thread(until, site.told)
+            cursor = site.head()
+            async with following(port, cursor) as page:
+                await seen(page, 100)
+                os.killpg(dashboard.pid, signal.SIGKILL)
+                dashboard.wait()
+        killed = site.head().seq
+        await asyncio.to_thread(until, lambda: site.head().seq > killed + 300)
+        with serving():
+            async with following(port, cursor) as page:
+                await seen(page, 100)
+                sent = await asyncio.to_thread(end)
+                names = ["f", *(f"f-{number}" for number in range(sent))]
+                assert list(site.told()) == names
+                await seen(page, sum(cursor.seq < one.seq for one in site.entries() if is_told(one)))
+            assert names[-1] in await asyncio.to_thread(get, port, "/signals/?layout=flat&q=signal:told")
+
+
+@asynccontextmanager
+async def following(port: int, cursor: Cursor) -> AsyncIterator[Page]:
+    """Open a live page's socket that goes on after the cursor."""
+    page = Page()
+    await page.open(port, "", str(cursor), FOLLOWS)
+    try:
+        yield page
+    finally:
+        await page.close()
+
+
+async def seen(page: Page, emissions: int) -> None:
+    """Wait until the page has been told of so many."""
+    await asyncio.to_thread(until, lambda: page.matched >= emissions)
 
 
 def test_an_autoreloaders_parent_records_nothing_and_its_children_lose_nothing(site: Site) -> None:
