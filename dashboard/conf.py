@@ -23,7 +23,11 @@ Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 # Each object makes the first two. `migrate` builds every model anew, many times over, for each of its states:
 # https://github.com/django/django/blob/5.2/django/db/migrations/state.py#L980
-_CONSTRUCTORS = tuple(f"django.db.models.signals.{name}" for name in ("pre_init", "post_init", "class_prepared"))
+_CONSTRUCTORS = (
+    "django.db.models.signals.pre_init",
+    "django.db.models.signals.post_init",
+    "django.db.models.signals.class_prepared",
+)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
