@@ -105,11 +105,10 @@ def test_a_lock_held_for_long_by_another_process_costs_what_the_buffer_cannot_ho
         with holder:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "locked\n"
-            until_then = time.monotonic() + 3.5 * BUSY_S
-            while time.monotonic() < until_then:
+            sent, until_then = 0, time.monotonic() + 3.5 * BUSY_S
+            while time.monotonic() < until_then or sent < 5_000:
                 assert told.send("meanwhile") == []
-            for _ in range(5_000):
-                told.send("meanwhile")
+                sent += 1
             page_says(staff, "locked")
             assert emitted("meanwhile") == []
             holder.communicate("release\n")
@@ -119,6 +118,8 @@ def test_a_lock_held_for_long_by_another_process_costs_what_the_buffer_cannot_ho
         assert sum(gap.dropped for gap in gaps()) == dropped
         assert len(emitted("before")) == 1
         assert len(emitted("meanwhile")) >= 1_000
+        # What the page's request sent may be among what was dropped.
+        assert len(emitted("meanwhile")) + dropped >= sent
         assert "is-lost" in staff.get("/signals/?layout=flat").content.decode()
     finally:
         dashboard.uninstall()

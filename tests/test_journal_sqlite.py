@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -415,6 +416,24 @@ def test_a_journal_of_another_layout_is_refused_and_left_alone(journal: SqliteJo
 def test_an_empty_file_becomes_a_journal(journal: SqliteJournal, path: Path) -> None:
     path.touch()
     assert journal.append([emission()]) == 1
+
+
+def test_after_the_clock_jumped_back_order_search_and_retention_remain_right(journal: SqliteJournal) -> None:
+    now = datetime.now(UTC)
+    hours = (3, 3, -2, -2, 0)  # journalled while the clock was ahead, then after it was set right
+    for number, ahead in enumerate(hours):
+        one = emission(f"e{number}")
+        one.at = now + timedelta(hours=ahead)
+        journal.append([one])
+    assert ids(journal.read(0, 10)) == ["e0", "e1", "e2", "e3", "e4"]
+    assert ids(journal.read_back(None, 10)) == ["e4", "e3", "e2", "e1", "e0"]
+    edges = [round((now + timedelta(hours=hour)).timestamp() * 1e6) for hour in (-3, -1, 1, 4)]
+    assert [bucket.emissions for bucket in journal.counts(edges)] == [2, 1, 2]
+    assert journal.span(edges[0], edges[2]) == (3, 5)
+    journal.prune(100, older_than_s=3_600)
+    assert {"e0", "e1", "e4"} <= set(ids(journal.read(0, 10)))
+    journal.append([emission("e5")])
+    assert [one.seq for one in journal.read_back(None, 1)] == [6]
 
 
 # Locked, read-only, full

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from dashboard.events import Origin
 from dashboard.journal.base import Cursor
 
 from .packaged import free_port
-from .servers import Site, get, is_told, until
+from .servers import PATIENCE_S, Site, get, is_told, until
 
 FOLLOWS = "layout=flat&q=signal:told"
 
@@ -67,6 +67,19 @@ def test_what_a_servers_workers_send_is_journalled_once_under_the_worker_that_se
         assert [name for name in told if answered[name] == worker] == mine
     if workers > 1:
         assert parent not in answered.values()
+
+
+@pytest.mark.parametrize("server", [gunicorn, uvicorn])
+def test_a_server_that_is_told_to_end_loses_none_of_its_last_events(
+    site: Site, server: Callable[[int], list[str]]
+) -> None:
+    port = free_port()
+    answered: dict[str, int] = {}
+    with site.serving(*server(port), port=port) as process:
+        ask(port, answered)
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)
+    assert {name: one.pid for name, one in site.told().items()} == answered
 
 
 def ask(port: int, answered: dict[str, int]) -> bool:
