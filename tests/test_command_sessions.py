@@ -108,7 +108,7 @@ def test_damage_is_told_beside_the_success(journal: Journal, tmp_path: Path) -> 
     assert "breaks off" in err
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\x1b[31mred", gzip.compress(b"{}")])
+@pytest.mark.parametrize("content", [None, b"", b"\x1b[31mred", gzip.compress(b"{}", mtime=0)])
 def test_a_file_that_cannot_be_imported_is_refused(
     journal: Journal, tmp_path: Path, content: bytes | None
 ) -> None:
