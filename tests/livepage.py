@@ -89,6 +89,12 @@ class Page:
         """Return the traces on the page as numbers, from the top."""
         return [name[2:].lstrip("0") for _, names in self.batches for name in names if name.startswith("c-")]
 
+    @property
+    def flat(self) -> list[str]:
+        """Return the ids of the emissions on the page that have a row of their own, from the top."""
+        rows = [name[2:] for _, names in self.batches for name in names if name.startswith("r-")]
+        return [row for row in rows if not any(f"c-{row}" in names for _, names in self.batches)]
+
     def obey(self, frame: str) -> None:
         """Swap a frame in."""
         if not frame:
@@ -115,7 +121,12 @@ class Page:
             name = attributes["id"]
             assert self._holds(name) or name in IDS_OF_PAGE, f"#{name} has no target on the page"
             if how == "delete":
-                self.batches = [batch for batch in self.batches if batch[0] != name]
+                gone = {name, f"c-{name.removeprefix('r-')}"}
+                self.batches = [
+                    (batch, [one for one in names if one not in gone])
+                    for batch, names in self.batches
+                    if batch != name
+                ]
             self.texts[name] = "" if "hidden" in attributes and name != "token" else text
             if name == "token":
                 self.token = attributes

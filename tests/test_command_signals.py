@@ -461,6 +461,23 @@ def test_what_matches_once_its_transaction_was_rolled_back_is_printed_then(journ
     assert followed(out) == ["undone"]
 
 
+def test_what_was_printed_and_matches_no_more_is_named(journal: Journal) -> None:
+    block = Transaction("default", "open", ["t1"])
+    undone = Outcome(at=NOON, block="t1", trace=TRACE, alias="default", state="rolled back", emissions=12)
+    many = [emission(f"e{number}", transaction=block) for number in range(12)]
+    journal.append([origin("opened"), *many, emission("stays")])
+
+    out, err = follow([lambda: journal.append([undone])], since=0, filter="sender:Post -is:rolled-back")
+
+    assert followed(out) == [*(f"e{number}" for number in range(12)), "stays"]
+    assert err.lines == [
+        (
+            "Printed above, and not matching any more since seq 15: "
+            "seq 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more."
+        )
+    ]
+
+
 def test_what_matches_for_its_user_is_printed_when_the_request_has_ended(journal: Journal) -> None:
     journal.append([origin("opened"), emission("before", signal=PRE_SAVE), emission("mine")])
 

@@ -162,6 +162,111 @@ async def test_an_emission_comes_once_what_makes_it_match_is_known(
         assert not flat_ids("".join(sent[:3]))
 
 
+NEGATED = [
+    ("-user:ann signal:post_save", []),
+    ("-user:bob signal:post_save", ["1-sent", "1-undone"]),
+    ("sender:Tag -user:ann", []),
+    ("signal:post_save -is:rolled-back", ["1-sent"]),
+    ("sender:Post -is:rolled-back", []),
+    ("-user:ann", []),
+    ("-is:rolled-back", ["1-sent"]),
+    ("-(is:rolled-back user:ann)", ["1-sent"]),
+    ("-302 sender:Tag", []),
+]
+
+
+@pytest.mark.parametrize("layout", [TREE, FLAT])
+@pytest.mark.parametrize(("query", "shown"), NEGATED)
+async def test_a_row_goes_again_once_it_is_known_that_it_does_not_match(
+    live: Live, layout: str, query: str, shown: list[str]
+) -> None:
+    client, page = live.client(query, layout), Page()
+    for entry in mixed(1):
+        await live.write([entry])
+        await live.frame(client, page)
+    again = look_back(live.journal, parse(query), flat=layout == FLAT)
+    if layout == FLAT:
+        assert sorted(page.flat) == shown == sorted(entry.id for entry in again.sent)
+    else:
+        assert page.traces == [trace.trace.lstrip("0") for trace in again.traces]
+        assert page.traces == (["1"] if shown else [])
+    assert page.texts["matching"] == f"matching {len(shown)} of 2"
+    assert page.texts["void"].startswith("Nothing matches yet") != bool(page.traces or page.flat)
+
+
+@pytest.mark.parametrize("layout", [TREE, FLAT])
+async def test_what_was_not_shown_yet_is_not_shown_once_it_does_not_match(live: Live, layout: str) -> None:
+    client, page = live.client("-user:ann signal:post_save", layout), Page()
+    client.act(Act("hold"))
+    for entry in mixed(1) + mixed(2, "bob"):
+        await live.write([entry])
+        await live.frame(client, page)
+    assert page.texts["pill"] == ("2 new N" if layout == FLAT else "1 new N")
+    client.act(Act("release"))
+    await live.frame(client, page)
+    assert page.traces == ([] if layout == FLAT else ["2"])
+    assert sorted(page.flat) == (["2-sent", "2-undone"] if layout == FLAT else [])
+    assert page.texts["matching"] == "matching 2 of 4"
+
+
+@pytest.mark.parametrize("act", ["pause", "hold"])
+async def test_nothing_is_taken_from_a_page_that_stands_still_until_it_goes_on(live: Live, act: str) -> None:
+    client, page = live.client("-user:ann signal:post_save"), Page()
+    *rest, closed = mixed(1)
+    await live.write(rest)
+    await live.frame(client, page)
+    client.act(Act(act))
+    await live.write([closed])
+    await live.frame(client, page)
+    assert page.traces == ["1"]
+    assert page.texts["matching"] == "matching 0 of 2"
+    client.act(Act("resume" if act == "pause" else "release"))
+    await live.frame(client, page)
+    assert page.traces == []
+
+
+async def test_what_its_reader_keeps_goes_when_it_is_let_go_of(live: Live) -> None:
+    client, page = live.client("-user:ann signal:post_save"), Page()
+    *rest, closed = mixed(1)
+    await live.write(rest)
+    await live.frame(client, page)
+    client.act(Act("keep", {rest[0].trace}))
+    await live.write([closed])
+    await live.frame(client, page)
+    assert page.traces == ["1"]
+    client.act(Act("keep"))
+    await live.frame(client, page)
+    assert page.traces == []
+
+
+async def test_a_row_is_taken_back_after_a_reconnection_too(live: Live) -> None:
+    client, page = live.client("-user:ann signal:post_save"), Page()
+    *rest, closed = mixed(1)
+    await live.write(rest)
+    await live.frame(client, page)
+    again = live.client("-user:ann signal:post_save", hello=page.hello())
+    await live.write([closed])
+    await live.frame(again, page)
+    assert page.traces == []
+    assert page.texts["matching"] == "matching 0 of 2"
+
+
+async def test_what_has_no_room_is_counted_without_what_matches_no_more(live: Live) -> None:
+    client, page = live.client("-user:ann signal:post_save", FLAT), Page()
+    client.act(Act("hold"))
+    opened, *sent, closed = traces(1, 1, size=ROWS + 7, sender="demo_app.Tag")
+    await live.write([opened, *sent], mixed(2)[:-1])
+    await live.frame(client, page)
+    await live.write([mixed(2)[-1]])
+    await live.frame(client, page)
+    await live.write([closed])
+    client.act(Act("release"))
+    text = await live.frame(client, page)
+    assert f"+{ROWS + 7 - len(page.flat)} more emissions" in text
+    assert not {"2-sent", "2-undone"} & set(page.flat)
+    assert page.texts["matching"] == f"matching {ROWS + 7} of {ROWS + 9}"
+
+
 async def test_a_client_that_reads_a_request_in_pieces_after_its_end_is_told_of_each_emission_once(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -492,7 +597,7 @@ async def test_a_journal_that_fails_while_a_trace_is_read_loses_no_row(
         await live.frame(client)
     live.following._read_trace = reader
     await live.frame(client, page)
-    assert [ids for _, ids in page.batches] == [[f"c-{'a' * 32}"]]
+    assert [ids for _, ids in page.batches] == [[f"r-{'a' * 32}", f"c-{'a' * 32}"]]
 
 
 async def test_clients_with_one_filter_share_the_work(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -643,7 +748,7 @@ async def test_who_filters_to_one_process_still_sees_the_others_in_the_legend(li
     client, page = live.client("process:=web-1:4712", FLAT), Page()
     await live.write([emission("mine", 1, process=SHELL), emission("other", 2)])
     await live.frame(client, page)
-    assert [ids for _, ids in page.batches] == [[]]
+    assert page.flat == ["mine"]
     assert "web-1:4711" in page.texts["processes"]
 
 

@@ -33,6 +33,7 @@ _POLL_S = 0.1
 _RETRY_S = 1.0
 _TRACES = 1_000
 _TRACE_ENTRIES = 1_000
+_NAMED = 10
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -180,21 +181,27 @@ class _Reader:
         return self._query.matches(entry, *self._backgrounds.of(entry))
 
     def _belated(self, entry: Entry) -> list[Entry]:
-        """Return what was read before, and is asked for because of what this entry tells of its trace."""
+        """Return what was read before, and is asked for because of what this entry tells of its trace.
+
+        What is not asked for any more was printed: that is said.
+        """
         if not self._needs_background or not isinstance(entry, Origin | Outcome):
             return []
         before = self._backgrounds.of_trace(entry.trace)
         now = self._backgrounds.learn(entry)
         if before is None or not self._query.learns(before, now):
             return []
-        return [
-            earlier
-            for earlier in self._journal.read_trace(entry.trace, _TRACE_ENTRIES, after=self._began)
-            if earlier.seq < entry.seq
-            and isinstance(earlier, Emission | Bypass)
-            and self._query.matches(earlier, *now)
-            and not self._query.matches(earlier, *before)
-        ]
+        gained: list[Entry] = []
+        lost: list[Entry] = []
+        for earlier in self._journal.read_trace(entry.trace, _TRACE_ENTRIES, after=self._began):
+            if earlier.seq >= entry.seq or not isinstance(earlier, Emission | Bypass):
+                continue
+            did, does = self._query.matches(earlier, *before), self._query.matches(earlier, *now)
+            if did != does:
+                (gained if does else lost).append(earlier)
+        if lost:
+            self._terminal.notice(_taken_back(lost, entry))
+        return gained
 
     def _say_what_is_missing(self, since: int) -> None:
         newest, extent = self._cursor.seq, self._journal.extent()
@@ -206,6 +213,12 @@ class _Reader:
             self._terminal.notice(
                 f"The journal begins at seq {extent.oldest}: {since + 1} to {extent.oldest - 1} are gone."
             )
+
+
+def _taken_back(lost: list[Entry], told_by: Entry) -> str:
+    seqs = ", ".join(str(entry.seq) for entry in lost[:_NAMED])
+    more = f" and {len(lost) - _NAMED:,} more" if len(lost) > _NAMED else ""
+    return f"Printed above, and not matching any more since seq {told_by.seq}: seq {seqs}{more}."
 
 
 class _Backgrounds:

@@ -61,7 +61,9 @@ class Selection:
         if is_sent(entry):
             return self._everything or self.query.matches(entry, *background)
         if isinstance(entry, Origin):
-            return self._of_origins and self.query.matches(entry, entry)
+            # By the newest that is known: an opened one has no user yet, and -user:anna would let it in.
+            newest = background.origin or entry
+            return self._of_origins and self.query.matches(newest, newest)
         if isinstance(entry, Outcome):
             return self._of_outcomes and self.query.matches(entry, *background)
         return False

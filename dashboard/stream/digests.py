@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +22,9 @@ from .unknowns import Unknowns
 NEWEST = 25
 MAX_TRACES = 2_000
 MAX_GAPS = 20
+
+MAX_WITHDRAWN = 2_000
+"""So many emissions that match no more are named: those on a page are among the newest."""
 
 MAX_LEARNT = 50
 """So many traces are looked at again because of what one stretch tells of them; the others are counted."""
@@ -39,7 +44,8 @@ class Digest(msgspec.Struct, eq=False):
 
     ``learnt`` maps the traces of which the stretch tells what their earlier emissions must be asked
     again for (its user, a rollback) to the seq that told it. ``belated`` are the newest of those that
-    match since then, ``belated_matched`` counts them all.
+    match since then, ``belated_matched`` counts them all. ``withdrawn`` are the newest of those that do
+    not any more, ``withdrawn_matched`` counts them all; ``dismissed`` are the traces in which nothing does.
     """
 
     after: int = 0
@@ -58,10 +64,14 @@ class Digest(msgspec.Struct, eq=False):
     learnt: dict[str, int] = {}
     belated: deque[Sent] = msgspec.field(default_factory=lambda: deque(maxlen=NEWEST))
     belated_matched: int = 0
+    withdrawn: list[Sent] = []
+    withdrawn_matched: int = 0
+    dismissed: set[str] = set()
 
     def add(self, later: Digest) -> None:
-        """Take in the digest of the stretch that follows this one."""
+        """Take in the digest of the stretch that follows this one; what it withdraws is not here any more."""
         self.upto = later.upto
+        self._withdraw(later)
         self.emissions += later.emissions
         self.matched += later.matched
         self.failed += later.failed
@@ -77,21 +87,52 @@ class Digest(msgspec.Struct, eq=False):
         self.belated.extend(later.belated)
         self.belated_matched += later.belated_matched
 
-    def add_belated(self, trace: str, found: Sequence[Sent]) -> None:
-        """Take in earlier emissions of a trace that was ``learnt`` something of, and now match."""
-        if not found:
+    def revise(self, trace: str, found: Revision) -> None:
+        """Take in what became of earlier emissions of a trace that was ``learnt`` something of."""
+        self.withdrawn = sorted([*self.withdrawn, *found.lost], key=_seq)[-MAX_WITHDRAWN:]
+        self.withdrawn_matched += len(found.lost)
+        if not found.remains and trace not in self.first:
+            self.dismissed.add(trace)
+        if not found.gained:
             return
-        self.belated.extend(found)
-        self.belated_matched += len(found)
-        self.failed += sum(map(_failed, found))
+        self.belated.extend(found.gained)
+        self.belated_matched += len(found.gained)
+        self.failed += sum(map(_failed, found.gained))
         self.first.setdefault(trace, self.learnt[trace])
         self.first = OrderedDict(sorted(self.first.items(), key=lambda item: item[1]))
         self._forget_oldest()
+
+    def _withdraw(self, later: Digest) -> None:
+        for trace in later.dismissed:
+            self.first.pop(trace, None)
+        if not later.withdrawn:
+            return
+        gone = {entry.id for entry in later.withdrawn}
+        here = sum(entry.seq > self.after for entry in later.withdrawn)
+        belated = sum(entry.id in gone for entry in self.belated)
+        self.matched = max(self.matched - here, 0)
+        self.belated_matched -= belated
+        self.newest = deque((one for one in self.newest if one.id not in gone), NEWEST)
+        self.belated = deque((one for one in self.belated if one.id not in gone), NEWEST)
 
     def _forget_oldest(self) -> None:
         while len(self.first) > MAX_TRACES:
             self.first.popitem(last=False)
             self.forgotten += 1
+
+
+class Revision(NamedTuple):
+    """What an entry changed in its trace: which earlier emissions match only now, and which no more.
+
+    ``remains`` says whether anything in the trace matches now.
+    """
+
+    gained: Sequence[Sent]
+    lost: Sequence[Sent]
+    remains: bool
+
+
+_seq = attrgetter("seq")
 
 
 def _failed(entry: Sent) -> bool:
@@ -157,14 +198,16 @@ def _note_learnt(made: Digest, entries: Iterable[Entry], query: Query, origin_of
     made.learnt = dict(list(learnt.items())[-MAX_LEARNT:])
 
 
-def belated_matches(entries: Sequence[Entry], query: Query, after: int, upto: int) -> list[Sent]:
-    """Return which of a trace's entries up to ``after`` match because of what came up to ``upto``."""
+def revision(entries: Sequence[Entry], query: Query, after: int, upto: int) -> Revision:
+    """Return what came of a trace's entries up to ``after`` because of what is known up to ``upto``."""
     selection = Selection(query)
-    earlier = [entry for entry in entries if entry.seq <= after]
-    before = background_of(earlier)
-    now = background_of(entry for entry in entries if entry.seq <= upto)
-    return [
-        entry
-        for entry in earlier
-        if is_sent(entry) and selection.lets_in(entry, now) and not selection.lets_in(entry, before)
-    ]
+    known = [entry for entry in entries if entry.seq <= upto]
+    earlier = [entry for entry in known if entry.seq <= after]
+    before, now = background_of(earlier), background_of(known)
+    gained: list[Sent] = []
+    lost: list[Sent] = []
+    for entry in filter(is_sent, earlier):
+        did, does = selection.lets_in(entry, before), selection.lets_in(entry, now)
+        if did != does:
+            (gained if does else lost).append(entry)
+    return Revision(gained, lost, any(selection.lets_in(entry, now) for entry in known))

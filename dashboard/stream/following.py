@@ -21,7 +21,7 @@ from ..statistics import Pulses
 from ..tail import Slice, Tail
 from ..traces.summaries import TraceSummary
 from . import fragments
-from .digests import MAX_LEARNT, Digest, belated_matches, digest
+from .digests import MAX_LEARNT, Digest, digest, revision
 
 logger = logging.getLogger("signalscope")
 
@@ -289,10 +289,13 @@ class Following:
         return known
 
     async def _look_again(self, made: Digest, query: Query) -> None:
-        """Add the earlier emissions that match because of what the stretch tells of their traces."""
+        """Add which earlier emissions match only now, and which no more, for what the stretch tells."""
         if made.learnt:
             for trace, entries in await asyncio.to_thread(self._read, list(made.learnt)):
-                made.add_belated(trace, belated_matches(entries, query, made.after, made.upto))
+                found = revision(entries, query, made.after, made.upto)
+                # Of a very long trace the first entries alone are known: the others may match.
+                remains = found.remains or len(entries) >= TRACE_LIMIT
+                made.revise(trace, found._replace(remains=remains))
 
     def origin(self, trace: str, upto: int) -> Origin | None:
         """Return the newest entry up to a seq that says what started the trace.

@@ -325,6 +325,11 @@ def oob(markup: str, how: str) -> SafeString:
     return format_html('<div hx-swap-oob="{}">{}</div>', how, mark_safe(markup))  # noqa: S308  (made above)
 
 
+def withdrawn(row: str) -> SafeString:
+    """Return the fragment that deletes a row: of a trace, or in the flat layout of an emission."""
+    return deleted(f"r-{row}")
+
+
 def deleted(name: str) -> SafeString:
     """Return the fragment that deletes the element with this id."""
     return format_html('<div id="{}" hx-swap-oob="delete"></div>', name)

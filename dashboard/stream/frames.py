@@ -55,6 +55,7 @@ class Client:
         for batch, ids in hello.shown:
             self._holdings.add(batch, ids, [0] * len(ids) if layout != FLAT else ())
         self._dirty: dict[str, None] = {}
+        self._withdrawn: dict[str, None] = {}
         self._sent: dict[str, str] = {}
         self._now: dict[str, str] = {}
         self._numbers_at = float("-inf")
@@ -134,6 +135,7 @@ class Client:
         await self._load_missing(caught_up)
         parts, self._now = [*self._now.values()], {}
         if caught_up and not (self.paused or self.held):
+            parts += self._withdraw()
             parts += self._rows()
         parts += self._updates()
         parts += map(fragments.deleted, self._holdings.trim(self._kept))
@@ -174,6 +176,7 @@ class Client:
     def _empty(self) -> None:
         self._holdings.clear()
         self._dirty.clear()
+        self._withdrawn.clear()
         self._now["rows"] = fragments.oob("", "innerHTML:#rows")
 
     def _forget_pending(self, upto: int) -> None:
@@ -195,13 +198,41 @@ class Client:
             not (trace in self._pending.first or self._holdings.has_place(trace)) for trace in later.first
         )
         self._pending.add(later)
-        self._matched += later.matched + later.belated_matched
+        self._note_withdrawn(later)
+        self._matched += later.matched + later.belated_matched - later.withdrawn_matched
         self._looked += later.emissions
         self._families += later.families
         self._roll.add(later.processes.values())
         for place, number in enumerate((new, later.matched + later.belated_matched, later.failed)):
             self._came[place] += number
         self._dirty |= dict.fromkeys(trace for trace in later.touched if trace in self._holdings)
+
+    # --- rows that match no more -------------------------------------------------------------------
+
+    def _note_withdrawn(self, later: Digest) -> None:
+        of_traces = self._layout != FLAT
+        rows = later.dismissed if of_traces else {entry.id for entry in later.withdrawn}
+        back = later.first.keys() if of_traces else {entry.id for entry in later.belated}
+        for row in back & self._withdrawn.keys():
+            del self._withdrawn[row]
+        for row in rows:
+            if self._holdings.holds(row):
+                self._withdrawn[row] = None
+            else:
+                self._holdings.remove(row)
+
+    def _withdraw(self) -> list[str]:
+        """Take from the page what matches no more, but what its reader keeps: that goes later."""
+        gone = [row for row in self._withdrawn if row not in self._kept]
+        if not gone:
+            return []
+        for row in gone:
+            del self._withdrawn[row]
+        still = [row for row in gone if self._holdings.holds(row)]
+        for row in still:
+            self._holdings.remove(row)
+        empty = [] if len(self._holdings) else [notices.void(shown=True, filtered=True)]
+        return [*map(fragments.withdrawn, still), *empty]
 
     # --- rows ------------------------------------------------------------------------------------
 

@@ -64,6 +64,21 @@ class Holdings:
         """Note that a trace is now shown up to this seq."""
         self._versions[trace] = version
 
+    def holds(self, row: str) -> bool:
+        """Return whether a row, of a trace or of an emission, is on the page."""
+        return row in self._versions or any(row in ids for ids in self._batches.values())
+
+    def remove(self, row: str) -> None:
+        """Forget one row, or that another one stands for it; its batch stays."""
+        for batch, ids in self._batches.items():
+            if row in ids:
+                self._batches[batch] = tuple(held for held in ids if held != row)
+        for opened in self._opened.values():
+            if row in opened:
+                opened.remove(row)
+        self._versions.pop(row, None)
+        self._left_out.pop(row, None)
+
     def trim(self, kept: set[str]) -> list[str]:
         """Forget the oldest batches beyond ``ROWS`` rows without a kept one; return their ids."""
         gone = []
