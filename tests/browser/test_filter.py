@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connections, transaction
 from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
 
 from dashboard.views.vocabulary import vocabulary
+from demo_app.signals import milestone_reached
 
 from .conftest import SignIn
 from .test_live import open_live, send
@@ -240,3 +243,28 @@ def test_without_a_script_filter_presets_and_errors_work(
     page.get_by_role("button", name="Presets").click()
     page.get_by_role("link", name="Milestones").click()
     expect(page.locator(".chip")).to_have_count(1)
+
+
+@pytest.mark.parametrize("layout", ["tree", "flat"])
+def test_a_row_leaves_when_its_transaction_is_rolled_back(staff_page: Page, layout: str) -> None:
+    go_on = threading.Event()
+
+    def work() -> None:
+        with transaction.atomic():
+            milestone_reached.send("undone")
+            go_on.wait(60)
+            transaction.set_rollback(True)
+        connections.close_all()
+
+    open_live(staff_page, f"?layout={layout}&q=signal:milestone_reached+-is:rolled-back")
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        rows = staff_page.locator("#rows .trace, #rows .row-flat")
+        expect(rows).to_have_count(1)
+    finally:
+        go_on.set()
+        thread.join()
+    expect(rows).to_have_count(0)
+    expect(staff_page.locator("#matching")).to_contain_text("matching 0 of")
+    expect(staff_page.locator("#void")).to_contain_text("Nothing matches yet")
