@@ -61,7 +61,7 @@ _FRAMES = """async () => {
     }
     await new Promise(requestAnimationFrame);
     frames += 1;
-    most = Math.max(most, document.querySelectorAll(".dot").length);
+    most = Math.max(most, Number(document.querySelector(".dots").dataset.travelling ?? 0));
   }
   return [frames / 3, most];
 }"""

@@ -14,7 +14,7 @@ from dashboard.graph import node_id
 from demo_app.models import Post
 
 from .conftest import SignIn
-from .test_graph_page import SAVED, THUMBNAIL, node, save
+from .test_graph_page import SAVED, THUMBNAIL, TRAVELLING, node, save
 
 RECEIVERS = ("group", "receivers", "demo_app", "")
 
@@ -200,7 +200,7 @@ def test_a_drawing_that_is_held_stays_as_it_is_until_now_is_asked_for(staff_page
         post_save.send(Post, instance=post, raw=True, created=False, using="default", update_fields=None)
         page.wait_for_timeout(60)
 
-    assert page.locator(".dot").count() == 0
+    assert page.locator(TRAVELLING).count() == 0
     assert count.text_content() == before
     page.get_by_role("link", name="Now").click()
     expect(page).to_have_url(re.compile(r"/signals/graph/$"))

@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 from playwright.sync_api import Page, expect
 
+from .test_graph_page import TRAVELLING
 from .test_live import elsewhere, open_live, traces
 
 MOST_STOPS = 250
@@ -87,4 +88,4 @@ def test_nothing_moves_by_itself_for_who_prefers_reduced_motion(played: Page) ->
         if path != "graph/":
             expect(played.locator(".row-origin").first).to_be_visible()
         assert played.evaluate("document.getAnimations().length") == 0
-        assert played.locator(".dot").count() == 0
+        assert played.locator(TRAVELLING).count() == 0

@@ -120,13 +120,16 @@ function set(element, name, value) {
 function rule(start, each, end, said) {
   const ruler = axis().querySelector(".ruler");
   const texts = { start, each, end };
-  for (const part of ruler.children) part.textContent = texts[part.dataset.ruler];
-  ruler.title = said;
+  for (const part of ruler.children) {
+    if (part.textContent !== texts[part.dataset.ruler]) part.textContent = texts[part.dataset.ruler];
+  }
+  set(ruler, "title", said);
 }
 
 function drawClock(spans) {
   const { start, step } = around(spans);
-  const least = (100 * NARROWEST) / (spans[0].element.querySelector(".lane").clientWidth || 100);
+  // As wide as the lanes below it; a lane that is not yet in view would be laid out only to be measured.
+  const least = (100 * NARROWEST) / (axis().clientWidth || 100);
   for (const span of spans) place(span, { start, step }, least);
   const digits = step >= SECOND ? 0 : step >= 100 * MILLI ? 1 : 3;
   const end = `+${lasting(DIVISIONS * step)}`;
@@ -152,7 +155,7 @@ function draw() {
   if (!axis() || !document.getElementById("stream")) return;
   const chosen = choice();
   for (const button of axis().querySelectorAll("[data-shows]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.shows === chosen));
+    set(button, "aria-pressed", String(button.dataset.shows === chosen));
   }
   const spans = inView();
   if (chosen === "clock" && spans.length) drawClock(spans);

@@ -71,7 +71,7 @@ onPulses((paths) => {
     const touched = path(key, drawn);
     missing ||= touched.missing;
     for (const node of touched.nodes) add(node.element, count, window);
-    for (const edge of touched.edges) edge.element.classList.remove("is-idle");
+    for (const edge of touched.edges) wake(edge.element);
   }
   due = Math.min(due, lastPulse + (missing ? SOON : LATER));
 });
@@ -85,14 +85,20 @@ function worded(count, perSecond) {
 function add(element, more, window) {
   const count = Number(element.dataset.count) + more;
   element.dataset.count = count;
-  element.classList.remove("is-idle");
+  wake(element);
   const text = element.querySelector(".live, .rate:not(.of-note)");
-  if (!text) return;
-  const before = text.textContent;
-  text.textContent = worded(count, count / window);
+  const before = text?.textContent;
+  const now = worded(count, count / window);
+  if (!text || now === before) return;
+  text.textContent = now;
   // What is spoken holds what is written, in its place.
   const said = element.getAttribute("aria-label");
-  if (before) element.setAttribute("aria-label", said.replace(`, ${before}`, `, ${text.textContent}`));
+  if (before) element.setAttribute("aria-label", said.replace(`, ${before}`, `, ${now}`));
+}
+
+/** To write what stands there already costs as much as to write something else. */
+function wake(element) {
+  if (element.classList.contains("is-idle")) element.classList.remove("is-idle");
 }
 
 setInterval(() => {
