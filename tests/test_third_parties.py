@@ -7,6 +7,7 @@ same with as many SQL statements, their receivers are listed, and what a request
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ Answers = list[tuple[int, int, str]]
 
 
 class Told(NamedTuple):
-    """What a request must be told as: its path, who is signed in at its end, what it sends, in that order."""
+    """What a request must be told as: its path, a pattern of its user, what it sends, in that order."""
 
     path: str
     user: str
@@ -110,6 +111,12 @@ urlpatterns = [
 ]
 """
 
+MIGRATE = """
+from django.core.management import call_command
+
+call_command("migrate", run_syncdb=True, verbosity=0)
+"""
+
 ADMIN = f"""
 from django.contrib.auth.models import User
 
@@ -160,7 +167,7 @@ WAGTAIL = Site(
 )
 
 NEW_USER = {"email": "mary@example.com", "password1": "Somerville-1831", "password2": "Somerville-1831"}
-FORMSETS = ("productcategory_set", "images", "stockrecords", "primary_recommendations")
+NEW_NAME = r"[\w-]{30}"  # Oscar draws one for who has an e-mail address only.
 
 OSCAR = Site(
     ["django-oscar[sorl-thumbnail]"],
@@ -174,23 +181,20 @@ OSCAR = Site(
         ("/basket/", None),
         ("/dashboard/login/", {"username": "ada", "password": PASSWORD}),
         ("/dashboard/", None),
-        ("/dashboard/catalogue/products/1/", None),
+        ("/dashboard/catalogue/categories/create/", None),
         (
-            "/dashboard/catalogue/products/1/",
-            {"title": "Edited", "slug": "edited", "is_public": "on", "action": "save"}
-            | {f"{name}-{of}_FORMS": "0" for name in FORMSETS for of in ("TOTAL", "INITIAL")},
+            "/dashboard/catalogue/categories/create/",
+            {"name": "Edited", "is_public": "on", "treebeard_position": "first-child", "action": "save"},
         ),
-        ("/dashboard/catalogue/", None),
+        ("/catalogue/category/edited_1/", None),
         ("/search/?q=edited", None),
         ("/admin/catalogue/product/", None),
     ],
     [200, 302, 200, 302, 200, 302, 200, 200, 302, 200, 200, 200],
-    "/dashboard/catalogue/",
+    "/catalogue/category/edited_1/",
     [
-        Told("/accounts/register/", "mary@example.com", ["user_registered"]),
-        Told("/catalogue/notes_1/", "mary@example.com", ["product_viewed"], "GET"),
-        Told("/basket/add/1/", "mary@example.com", ["basket_addition"]),
-        Told("/dashboard/catalogue/products/1/", "ada", ["pre_save", "post_save"]),
+        Told("/accounts/register/", NEW_NAME, ["user_registered"]),
+        Told("/dashboard/catalogue/categories/create/", "ada", ["pre_save", "post_save"]),
     ],
     [
         "oscar.apps.catalogue.receivers.post_save_set_ancestors_are_public",
@@ -232,9 +236,11 @@ def visited(site: Site, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -
     (folder / "bare.py").write_text(BARE.format(settings=settings))
     (folder / "watched.py").write_text('from bare import *\n\nINSTALLED_APPS += ["signalscope"]\n')
     bare, watched = Project(folder, python, "bare"), Project(folder, python, "watched")
-    before = folder / "before.sqlite3"
-    without = visit(bare, site.visits, site.seed, before)
-    shutil.copy(before, folder / "db.sqlite3")
+    # In a process of its own: what it leaves in caches would spare the first visits statements.
+    bare.manage("shell", "--command", MIGRATE + site.seed)
+    shutil.copy(folder / "db.sqlite3", folder / "before.sqlite3")
+    without = visit(bare, site.visits)
+    shutil.copy(folder / "before.sqlite3", folder / "db.sqlite3")
     recorded = visit(watched, site.visits)
     return Visited(watched, without, recorded, watched.entries())
 
@@ -246,14 +252,15 @@ from {settings} import *
 
 WAGTAILADMIN_STATIC_FILE_VERSION_STRINGS = False
 
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DATABASES["default"]["OPTIONS"] = {{"init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY"}}
 """
 
 
-def visit(project: Project, visits: Visits, *seed: object) -> Answers:
+def visit(project: Project, visits: Visits) -> Answers:
     script = ROOT / "tests" / "visiting.py"
-    told = run(project.python, script, json.dumps(visits), *seed, cwd=project.folder, **project.environment)
+    told = run(project.python, script, json.dumps(visits), cwd=project.folder, **project.environment)
     return [tuple(answer) for answer in json.loads(told)]
 
 
@@ -283,7 +290,8 @@ def test_what_a_request_sends_is_one_trace_of_that_request_and_user(site: Site, 
     for told in site.told:
         entries = visited.told(told)
         (origin,) = [entry for entry in entries if entry["kind"] == "origin" and entry["state"] == "closed"]
-        assert (origin["title"], origin["user"]) == (told.path, told.user)
+        assert origin["title"] == told.path
+        assert re.fullmatch(told.user, origin["user"])
         assert origin["status"] == str(statuses[told.path])
         emitted = iter([str(entry.get("signal", "")).rpartition(".")[2] for entry in entries])
         assert all(signal in emitted for signal in told.emitted), told

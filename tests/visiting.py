@@ -1,20 +1,17 @@
 """Visits to a project's pages, one after the other, by Django's test client: what each answered.
 
 Run by the project's own Python, in its folder, with DJANGO_SETTINGS_MODULE set. Comes in: a JSON list of
-``[path, form or null]`` and, where there is no database yet, source that fills it and the file to keep
-a copy of it in. Goes out: a JSON list of ``[status, SQL statements, body]``; what differs each time anyway
-(tokens, clocks) is blanked out.
+``[path, form or null]``. Goes out: a JSON list of ``[status, SQL statements, body]``; what differs each time
+anyway (tokens, clocks) is blanked out.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 
 import django
-from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -37,17 +34,7 @@ def main(visits: list[tuple[str, dict[str, str] | None]]) -> list[tuple[int, int
     return answers
 
 
-def seed(source: str, copy: str) -> None:
-    """Make the database, run ``source`` to fill it, and keep a copy of its file."""
-    call_command("migrate", run_syncdb=True, verbosity=0)
-    exec(source, {})  # noqa: S102
-    connection.close()
-    shutil.copy(connection.settings_dict["NAME"], copy)
-
-
 if __name__ == "__main__":
     sys.path.insert(0, ".")
     django.setup()
-    if sys.argv[2:]:
-        seed(*sys.argv[2:])
     sys.stdout.write(json.dumps(main(json.loads(sys.argv[1]))))
