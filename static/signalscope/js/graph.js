@@ -108,7 +108,8 @@ find?.addEventListener("input", () => {
 });
 look?.addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (event.submitter || document.activeElement !== find) {
+  // Enter in a field counts as a press of the form's button: only the focus tells.
+  if (document.activeElement !== find) {
     clearTimeout(typed);
     location.assign(wanted());
     return;
