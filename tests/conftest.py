@@ -24,6 +24,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from django.dispatch import Signal
 
 import dashboard
+from dashboard import pipeline
 from dashboard.stream import fragments
 
 from . import packaged
@@ -61,6 +62,13 @@ def nothing_remembered() -> None:
     fragments.forget()
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """A page that a test asked for opened a journal, which the next test must not read."""
+    yield
+    pipeline.stop()
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
@@ -77,9 +85,8 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(autouse=True)
 def files(settings: LazySettings, tmp_path: Path) -> None:
-    """Put uploads in the test's own folder, imported sessions beside its journal, and serve static files."""
+    """Put uploads in the test's own folder, and serve static files."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    settings.SIGNALSCOPE = settings.SIGNALSCOPE | {"SESSIONS": ""}
     settings.WHITENOISE_AUTOREFRESH = settings.WHITENOISE_USE_FINDERS = True
 
 
@@ -115,14 +122,10 @@ def redis_url(redis_server: RedisServer) -> str:
 
 
 @pytest.fixture
-def journal_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: LazySettings) -> str:
-    """Where this test's journal is: an empty file of its own, and the settings lead to it.
-
-    Imported sessions are beside it, and not where the demo has its own.
-    """
+def journal_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Where this test's journal is: an empty file of its own, and the settings lead to it."""
     url = f"sqlite:///{tmp_path / 'journal.sqlite3'}"
     monkeypatch.setenv("SIGNALSCOPE_JOURNAL", url)
-    settings.SIGNALSCOPE = {**settings.SIGNALSCOPE, "SESSIONS": ""}
     return url
 
 

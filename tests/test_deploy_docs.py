@@ -72,6 +72,7 @@ def test_the_documented_access_function_lets_in_whom_it_names(settings: LazySett
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("journal_url")
 def test_a_proxy_that_authenticates_signs_in_for_the_pages_and_for_the_session(
     settings: LazySettings,
 ) -> None:
