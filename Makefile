@@ -56,7 +56,7 @@ run: $(VENV)/run.stamp ## Start the demo on 127.0.0.1:8000, with its data and lo
 
 test: $(VENV)/dev.stamp ## Run all tests, those in a real browser included
 	@$(PY) -m tests.browser.chromium
-	$(PY) -m pytest tests --ignore=tests/browser
+	$(PY) -m pytest tests --ignore=tests/browser --numprocesses auto --dist loadfile
 	$(PY) -m pytest tests/browser
 
 # Django's own checks run as on a public host: DEBUG off, with a key and a data folder of their own.
