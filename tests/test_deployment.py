@@ -225,8 +225,9 @@ def test_an_edit_in_the_app_and_its_task_in_the_worker_show_in_the_dashboard(dep
     reader.sign_in("/sign-in/?next=/signals/")
 
     def shown() -> bool:
-        page = reader.ask("/signals/")[1]
-        return all(word in page for word in ("/admin/demo_app/post/", "demo_app.tasks.deliver_issue"))
+        traces = re.findall(r'class="text" href="(/signals/traces/\w+/)"', reader.ask("/signals/")[1])
+        pages = [reader.ask(trace)[1] for trace in traces]
+        return any("/admin/demo_app/post/" in page and "deliver_issue" in page for page in pages)
 
     until("the edit and its task on the dashboard", shown)
     task = reader.ask("/signals/?layout=flat&q=signal:newsletter_sent")[1]
