@@ -14,6 +14,7 @@ const root = document.documentElement;
 const greeters = [];
 let socket = null;
 let open = false;
+let connecting = false;
 let everOpen = false;
 let attempts = 0;
 let attemptAt = 0;
@@ -69,6 +70,7 @@ function show(state) {
 document.addEventListener("htmx:wsConnecting", () => {
   clearTimeout(timer);
   open = false;
+  connecting = true;
   if (!attempts) show(everOpen ? root.dataset.conn : "connecting");
 });
 
@@ -76,6 +78,7 @@ document.addEventListener("htmx:wsOpen", (event) => {
   clearTimeout(timer);
   socket = event.detail.socketWrapper;
   open = everOpen = true;
+  connecting = false;
   attempts = confirmed = 0;
   const ended = document.getElementById("ended");
   if (ended) ended.hidden = true;
@@ -89,7 +92,7 @@ document.addEventListener("htmx:wsError", (event) => {
 });
 
 document.addEventListener("htmx:wsClose", (event) => {
-  open = false;
+  open = connecting = false;
   const { code } = event.detail.event;
   if (code === 1000 || code >= FINAL) {
     show("closed");
@@ -128,7 +131,8 @@ function explain(seconds) {
 
 function reconnect() {
   clearTimeout(timer);
-  if (!open && socket) socket.reconnect();
+  // An attempt that is under way must not get a second one beside it: both would say hello, through one socket.
+  if (!open && !connecting && socket) socket.reconnect();
 }
 
 on("reconnect", reconnect);
