@@ -33,12 +33,14 @@ SignIn = Callable[[BrowserContext], None]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let browsers leave while a static file is on its way to them.
+    """Let browsers leave while something is on its way to them.
 
-    Django cancels the request then, and nobody closes the response that its middleware returns after
-    that (``ASGIHandler.handle`` in django/core/handlers/asgi.py), so that the file is closed with a warning.
+    Django cancels the request then, and nobody closes the response that its middleware returns after that,
+    nor the request's body where the cancelling raises (``ASGIHandler.handle`` in
+    django/core/handlers/asgi.py): a static file and an empty temporary one are closed with a warning.
     """
-    config.addinivalue_line("filterwarnings", r"ignore:unclosed file .*[/\\]static[/\\]:ResourceWarning")
+    for left in (r"unclosed file .*[/\\]static[/\\]", r"Unclosed file <tempfile\.SpooledTemporaryFile"):
+        config.addinivalue_line("filterwarnings", f"ignore:{left}:ResourceWarning")
 
 
 @pytest.fixture(scope="session")
