@@ -17,9 +17,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 ONCE = re.compile(
-    r"\b[A-Za-z0-9]{64}\b|\d{4}-\d\d-\d\dT[\d:.]+|\d+[\xa0 ](?:seconds?|minutes?)|[0-9a-f-]{36}"
+    r"\b[A-Za-z0-9]{64}\b|[0-9a-f-]{36}"
+    r"|\d{4}-\d\d-\d\dT[\d:.]+|\d{1,2}(?:st|nd|rd|th)? [A-Z][a-z]+ \d{4}|[A-Z][a-z]+\.? \d{1,2}, \d{4}"
+    r"|\b\d{1,2}:\d\d\b|\b(?:\d{1,2} )?(?:[ap]\.m\.|noon\b|midnight\b)|\d+[\xa0 ](?:seconds?|minutes?|hours?)"
 )
-"""CSRF tokens, times, ages, ids."""
+"""CSRF tokens, ids, days and times as templates write them, ages: a minute may end between two visits."""
 
 
 def main(visits: list[tuple[str, dict[str, str] | None]]) -> list[tuple[int, int, str]]:
