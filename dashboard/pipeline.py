@@ -20,7 +20,7 @@ from django.urls import get_script_prefix, reverse
 
 from . import conf, dispatcher, observers
 from .encoder import Encoder
-from .events import Gap
+from .events import Entry, Gap
 from .journal import open_journal
 from .journal.base import Journal, JournalError
 from .journal.veiled import AWAY, VeiledJournal
@@ -139,6 +139,14 @@ def tail() -> Tail:
         if _tail is None:
             _tail = Tail(_opened(), capacity=RING)
         return _tail
+
+
+def recent() -> list[Entry]:
+    """Return the newest entries that are in memory anyway, oldest first: none where a session is shown.
+
+    May raise ``JournalError``.
+    """
+    return [] if current.shown() else tail().recent()
 
 
 def _opened() -> Journal:

@@ -148,6 +148,14 @@ class Tail:
         ring = self._ring
         return ring[0].seq if ring else 0
 
+    def recent(self) -> list[Entry]:
+        """Return what the ring holds, oldest first; nothing while nobody follows, or there is an ``error``.
+
+        Does not block. Entries are shared between all callers and must not be changed.
+        """
+        with self._lock:
+            return [] if self._head is None or self.error else list(self._ring)
+
     def reaches(self, seq: int) -> bool:
         """Return whether ``since(seq, …)`` is answered from memory, without blocking."""
         return self._head is not None and seq >= self._floor

@@ -65,6 +65,7 @@ def scene_of(look: Look, query: Query | None = None) -> Scene:
         query=query,
         between=look.stretch,
         process=look.process,
+        recent=look.panel,
     )
     whole = build(registered, stretch.statistics, naming.family_of, bypasses=not look.hide_bypasses)
     if look.hide_idle:

@@ -53,19 +53,21 @@ def measure(
     query: Query | None = None,
     between: tuple[int, int] | None = None,
     process: str = "",
+    recent: bool = False,
 ) -> Stretch:
     """Return the figures of the ``seconds`` before ``until``, or of all before it when ``None``.
 
     ``past`` says that ``until`` is not now; ``query`` leaves only the emissions and bypasses that it
     matches; ``between`` are the numbers ``(after, upto]`` of which these are the figures instead, and
-    ``process`` is the name of the only process that counts.
+    ``process`` is the name of the only process that counts. ``recent`` is for who asks again and again: of a
+    busy minute only what is in memory anyway is counted then.
     """
     try:
         journal = pipeline.journal()
         if between is not None:
             entries, length, oldest, cut = _numbered(journal, *between)
         else:
-            entries, length, oldest, cut = read(journal, seconds, until, past=past)
+            entries, length, oldest, cut = read(journal, seconds, until, past=past, recent=recent)
         known = _origins_of(journal, orphans(entries))
     except JournalError as error:
         return Stretch(Statistics(seconds or 1.0), None, error=str(error))
@@ -79,14 +81,26 @@ def measure(
     return Stretch(statistics, oldest, cut, processes=processes)
 
 
-def read(journal: Journal, seconds: float | None, until: datetime, *, past: bool = False) -> Read:
+def read(
+    journal: Journal,
+    seconds: float | None,
+    until: datetime,
+    *,
+    past: bool = False,
+    recent: bool = False,
+) -> Read:
     """Return the entries of the ``seconds`` before ``until`` (``None``: of all), at most ``MOST_ENTRIES``.
 
     Rates are relative to the window, or to the time since the oldest entry where it is not (or not
-    wholly) read. ``past`` says that ``until`` is not now. May raise ``JournalError``.
+    wholly) read. ``past`` says that ``until`` is not now, ``recent`` that what is in memory is enough where
+    there is any. May raise ``JournalError``.
     """
-    before = _seq_after(journal, until) if past else None
-    entries, cut = _read(journal, None if seconds is None else until - timedelta(seconds=seconds), before)
+    since = None if seconds is None else until - timedelta(seconds=seconds)
+    if past:
+        entries, cut = _read(journal, since, _seq_after(journal, until), [])
+    else:
+        held = pipeline.recent()[::-1]
+        entries, cut = _read(journal, since, None, held, len(held) if recent and held else MOST_ENTRIES)
     oldest = min((entry.at for entry in entries), default=None)
     length = seconds
     if length is None or cut:
@@ -108,18 +122,23 @@ def _numbered(journal: Journal, after: int, upto: int) -> Read:
     )
 
 
-def _read(journal: Journal, since: datetime | None, before: int | None) -> tuple[list[Entry], bool]:
+def _read(
+    journal: Journal, since: datetime | None, before: int | None, held: list[Entry], most: int = MOST_ENTRIES
+) -> tuple[list[Entry], bool]:
+    """Return the entries since then, and whether there are more than ``most``; ``held`` are the newest."""
     entries: list[Entry] = []
-    size = _FIRST_CHUNK
-    while len(entries) < MOST_ENTRIES:
-        limit = min(size, MOST_ENTRIES - len(entries))
-        chunk = journal.read_back(before, limit)
+    chunk, size, limit = held, _FIRST_CHUNK, 0
+    while True:
         inside = [entry for entry in chunk if since is None or entry.at >= since]
         entries += inside
-        if not inside or len(chunk) < limit:
+        if len(chunk) < limit or (chunk and not inside):
             return entries, False
-        before, size = chunk[-1].seq, _CHUNK
-    return entries, bool(journal.read_back(before, 1))
+        if chunk:
+            before = chunk[-1].seq
+        if len(entries) >= most:
+            return entries, any(since is None or entry.at >= since for entry in journal.read_back(before, 1))
+        limit = min(size, most - len(entries))
+        chunk, size = journal.read_back(before, limit), _CHUNK
 
 
 def _seq_after(journal: Journal, moment: datetime) -> int:
