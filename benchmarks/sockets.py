@@ -15,7 +15,6 @@ import struct
 _ROW = re.compile(r'class="row row-\w+ row-flat|data-trace="')
 _MORE = re.compile(r"\+([\d,]+) more (?:emission|trace)")
 _TOKEN = re.compile(r'data-tally="(\d+)/\d+[^"]*" data-frame="(\d+)"')
-CONFIRM_EVERY = 2
 
 
 class Page:
@@ -81,6 +80,6 @@ class Page:
         self.more += sum(int(number.replace(",", "")) for number in _MORE.findall(text))
         if token := _TOKEN.search(text):
             self.matched, frame = int(token[1]), int(token[2])
-            if frame - self._confirmed >= CONFIRM_EVERY:
+            if frame > self._confirmed:
                 self._confirmed = frame
                 self.say(action="ack", frame=frame)

@@ -26,7 +26,7 @@ SIDE_BY_SIDE = "side by side"
 """Stands after a mutation's values where several calls ran at once: each of them may have made it."""
 
 
-class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
+class Cause(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The call during which something was sent.
 
     ``call`` is the index into the emission's calls, or ``None`` when the work outlived its call
@@ -39,7 +39,7 @@ class Cause(msgspec.Struct, frozen=True, omit_defaults=True):
     above: tuple[str, ...] = ()
 
 
-class Process(msgspec.Struct, frozen=True, omit_defaults=True):
+class Process(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Where an entry was recorded. ``thread`` is the thread's name.
 
     ``role`` is what the process does: the server's name or the command's; empty in older entries.
@@ -61,7 +61,7 @@ class Process(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.pid + crc32(self.host.encode(errors="replace"))) % HUES
 
 
-class Site(msgspec.Struct, frozen=True, omit_defaults=True):
+class Site(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A source line: the file as shown (relative to the project when inside it), line, function."""
 
     file: str
@@ -69,7 +69,7 @@ class Site(msgspec.Struct, frozen=True, omit_defaults=True):
     function: str
 
 
-class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
+class Frame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One line of a traceback; ``own`` is true for the project's code, false for libraries."""
 
     file: str
@@ -79,7 +79,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     own: bool = False
 
 
-class Raised(msgspec.Struct, omit_defaults=True):
+class Raised(msgspec.Struct, omit_defaults=True, gc=False):
     """An exception a receiver raised: dotted type, message (bounded, redacted), traceback."""
 
     type: str
@@ -92,14 +92,14 @@ class Raised(msgspec.Struct, omit_defaults=True):
         return self.type.rpartition(".")[2]
 
 
-class Instance(msgspec.Struct, frozen=True, omit_defaults=True):
+class Instance(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The model instance an emission is about. ``model`` is set where it is not the sender."""
 
     pk: str | None = None
     model: str | None = None
 
 
-class Statement(msgspec.Struct, omit_defaults=True):
+class Statement(msgspec.Struct, omit_defaults=True, gc=False):
     """SQL of one shape that a call ran: how often, in all how long, and when (first runs only)."""
 
     sql: str
@@ -109,7 +109,7 @@ class Statement(msgspec.Struct, omit_defaults=True):
     alias: str = "default"
 
 
-class Effect(msgspec.Struct, omit_defaults=True):
+class Effect(msgspec.Struct, omit_defaults=True, gc=False):
     """Something a call did outside the database: ``mail``, ``cache``, or a planned ``on_commit``.
 
     ``blocks`` are the ids of the blocks that were open around it, as far as they matter to it, outermost
@@ -122,7 +122,7 @@ class Effect(msgspec.Struct, omit_defaults=True):
     blocks: list[str] | None = None
 
 
-class Call(msgspec.Struct, omit_defaults=True):
+class Call(msgspec.Struct, omit_defaults=True, gc=False):
     """One receiver's run within an emission.
 
     ``queries`` and ``query_us`` are its own, without those of calls nested in it. ``mutations``
@@ -146,7 +146,7 @@ class Call(msgspec.Struct, omit_defaults=True):
     flags: list[str] = []
 
 
-class Transaction(msgspec.Struct, frozen=True, omit_defaults=True):
+class Transaction(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The transaction around an emission: ``open`` or ``autocommit`` when it was sent.
 
     ``blocks`` are the ids of the open ``atomic`` blocks, outermost first. An ``outcome`` entry for
@@ -158,7 +158,7 @@ class Transaction(msgspec.Struct, frozen=True, omit_defaults=True):
     blocks: list[str] = []
 
 
-class _Entry(msgspec.Struct, kw_only=True, tag_field="kind", omit_defaults=True):
+class _Entry(msgspec.Struct, kw_only=True, tag_field="kind", omit_defaults=True, gc=False):
     """What every entry has. ``seq`` is 0 until the journal has stored it."""
 
     seq: int = 0
@@ -301,7 +301,7 @@ class Sampled(_Entry, tag="sampled"):
     until: datetime | None = None
 
 
-class Unknown(msgspec.Struct):
+class Unknown(msgspec.Struct, gc=False):
     """An entry that a newer version wrote: its kind, and its JSON as it stands."""
 
     kind: str

@@ -22,6 +22,7 @@ from django.db.models.base import ModelBase
 from django.dispatch import Signal
 
 from . import sites
+from .slices import sliced
 
 FAMILIES = ("save", "delete", "m2m", "request", "auth", "custom", "db", "migrate", "init")
 
@@ -275,7 +276,7 @@ def _assigns(module: ModuleType, path: str) -> bool:
 def known_signals_in_modules() -> list[Signal]:
     """Return every signal that an imported module or a class in one holds, each once."""
     found: dict[int, Signal] = {}
-    for module in list(sys.modules.values()):
+    for module in sliced(list(sys.modules.values())):
         if type(module) is not ModuleType:
             continue
         for value in list(vars(module).values()):

@@ -20,13 +20,12 @@ from .causality import suppressed
 from .events import Entry
 from .journal.base import Cursor, Journal, JournalError
 from .rates import Counts, Rates
+from .slices import PAUSE_S
 
 logger = logging.getLogger("signalscope")
 
 PAGE = 250
 """How many entries are read at once: decoding more would keep the GIL from the app for too long."""
-
-PAUSE_S = 0.0002
 
 WAIT_S = 0.25
 """How long a journal that can wait is let wait for news: ending has to wait for it, and nothing else."""
@@ -62,7 +61,7 @@ class Tail:
         self,
         journal: Journal,
         capacity: int = 20_000,
-        interval_s: float = 0.05,
+        interval_s: float = 0.02,
         *,
         clock: Callable[[], float] = time.time,
         page: int = PAGE,

@@ -23,17 +23,12 @@ from .events import Gap
 from .journal.base import Journal, JournalError, Packed, pack
 from .processes import this_process
 from .sampling import Sampler
+from .slices import PAUSE_S, SLICE_S
 
 logger = logging.getLogger("signalscope")
 
 BATCH = 1_000
 """How many events go to the journal at once; the journal holds the GIL while it takes them over."""
-
-SLICE_S = 0.001
-"""How long encoding may hold the GIL before it lets the app's threads run."""
-
-PAUSE_S = 0.0002
-"""How long it lets them: enough for a waiting thread to wake up and take the GIL."""
 
 PRUNE_CHUNK = 2_000
 PRUNE_EVERY_S = 5.0
@@ -199,10 +194,13 @@ class Writer:
 
     def _run(self, ending: threading.Event) -> None:
         # A thread that was given up while it waited for the journal may still hold this.
+        began = time.monotonic()
         with self._working, suppressed():
             while not ending.is_set():
-                self._wake.wait(self._retry_s or self._interval_s)
+                rest = max(began + self._interval_s - time.monotonic(), self._interval_s / 4)
+                self._wake.wait(self._retry_s or rest)
                 self._wake.clear()
+                began = time.monotonic()
                 try:
                     while not ending.is_set() and self._step():
                         pass

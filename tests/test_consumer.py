@@ -45,9 +45,8 @@ def journal(journal_url: str) -> Iterator[Journal]:
 
 
 @pytest.fixture(autouse=True)
-async def quick(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """Beats come at once, and nothing goes on after the test."""
-    monkeypatch.setattr("dashboard.stream.following.BEAT_S", 0.01)
+async def ended() -> AsyncIterator[None]:
+    """Nothing goes on after the test."""
     yield
     for following in list(consumers._followings.values()):
         while following._clients:
@@ -56,10 +55,14 @@ async def quick(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
 
 
 class Socket:
-    """A connection as a browser has it."""
+    """A connection as a browser has it. Each frame is confirmed at once, unless ``confirms`` is false."""
 
-    def __init__(self, user: Any = STAFF, address: str = ADDRESS, application: Any = None) -> None:
+    def __init__(
+        self, user: Any = STAFF, address: str = ADDRESS, application: Any = None, *, confirms: bool = True
+    ) -> None:
         self.page = Page()
+        self.confirms = confirms
+        self._confirmed = 0
         self.wire = WebsocketCommunicator(application or LiveConsumer.as_asgi(), address)
         if application is None:
             cast("dict[str, Any]", self.wire.scope)["user"] = user
@@ -77,6 +80,10 @@ class Socket:
         text = await self.wire.receive_from(timeout_s)
         assert isinstance(text, str)
         self.page.obey(text)
+        frame = int(self.page.token.get("data-frame", 0))
+        if self.confirms and frame > self._confirmed:
+            self._confirmed = frame
+            await self.say(action="ack", frame=frame)
         return text
 
     async def hear_until(self, pattern: str) -> str:
@@ -205,7 +212,7 @@ async def test_a_page_that_confirms_nothing_is_sent_no_more(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "MAX_UNANSWERED", 3)
-    socket = Socket()
+    socket = Socket(confirms=False)
     await socket.open(journal)
     for number in range(1, 12):
         journal.append(traces(number, 1))

@@ -19,6 +19,7 @@ from dashboard.stream.digests import Digest, digest
 from dashboard.stream.fragments import FLAT, NONE, TREE
 from dashboard.stream.hello import Act, Hello
 from dashboard.stream.lookback import look_back
+from dashboard.stream.pace import LEAST
 
 from .livepage import Live, Page, eventually, traces
 from .samples import PROCESS, at, emission, origin
@@ -81,6 +82,35 @@ async def test_the_flat_layout_sends_emissions(live: Live) -> None:
     assert text.count("row-flat") == ROWS
     assert "+3 more emissions" in text
     assert f"{1:032d}-{ROWS + 2}" in text
+
+
+async def test_a_page_that_paints_slowly_is_sent_fewer_rows_and_all_are_counted(live: Live) -> None:
+    client, page = live.client(layout=FLAT), Page()
+    await live.write(traces(1, 1, size=3))
+    await live.frame(client, page)
+    for _ in range(20):
+        client.note_painted(200.0)
+    await live.write(traces(2, 1, size=10))
+    live.now -= 0.4  # while rows keep coming
+    text = await live.frame(client, page)
+    assert text.count("row-flat") == LEAST
+    assert f"+{10 - LEAST} more emissions" in text
+    assert f"{2:032d}-9" in text
+    await live.frame(client, page)
+    assert page.texts["matching"] == "matching 13 of 13"
+
+
+async def test_rows_glow_when_they_come_after_a_silence_and_not_while_they_keep_coming(live: Live) -> None:
+    client, page = live.client(layout=FLAT), Page()
+    await live.write(traces(1, 1, size=2))
+    assert "batch is-new" in await live.frame(client, page)
+    await live.write(traces(2, 1, size=2))
+    live.now -= 0.4
+    text = await live.frame(client, page)
+    assert text.count("row-flat") == 2
+    assert "is-new" not in text
+    await live.write(traces(3, 1, size=2))
+    assert "batch is-new" in await live.frame(client, page)
 
 
 async def test_old_batches_are_deleted_and_kept_ones_are_not(live: Live) -> None:

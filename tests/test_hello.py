@@ -87,3 +87,15 @@ def test_a_batch_with_a_kept_row_stays() -> None:
     assert holdings.trim({"t1-7"}) == ["b0", "b2", "b3"]
     assert "t1-7" in holdings
     assert holdings.trim(set()) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"),
+    [(12, 12.0), (0.5, 0.5), (10**9, 60_000.0), (0, 0.0), (-3, 0.0), ("12", 0.0), (None, 0.0), ([1], 0.0)],
+)
+def test_a_confirmed_frame_comes_with_what_painting_it_took_if_the_page_could_tell(
+    said: object, understood: float
+) -> None:
+    act = act_of(json.dumps({"action": "ack", "frame": 3, "took": said}))
+    assert act is not None
+    assert act.took_ms == understood

@@ -192,7 +192,8 @@ def reloaded(site: Site, port: int, answered: dict[str, int]) -> bool:
     name = f"r{len(answered)}"
     try:
         answered[name] = int(get(port, f"/tell/{name}/"))
-    except OSError:
+    except (OSError, ValueError):
+        # Nobody is there, or was gone in the middle of the answer.
         return False
     if answered[name] == answered["r0"]:
         touched = site.folder / "site_urls.py"

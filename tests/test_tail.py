@@ -472,3 +472,33 @@ def test_the_tail_counts_what_it_follows_and_what_it_finds(make: Make, app: Sqli
     rates = tail.rates()
     assert rates.per_second == 2.0
     assert rates.seconds[-10] == {"save": 1}
+
+
+def test_what_is_in_memory_can_be_had_without_a_read(
+    make: Make, journal: Watched, app: SqliteJournal
+) -> None:
+    tail = make(capacity=4)
+    app.append(many(3))
+    assert tail.recent() == []
+    tail.acquire()
+    caught_up(tail, 3)
+    app.append(many(3, 3))
+    caught_up(tail, 6)
+    read = journal.read_count
+    assert seqs(tail.recent()) == [3, 4, 5, 6]
+    assert journal.read_count == read
+    tail.release()
+    assert tail.recent() == []
+
+
+def test_what_is_in_memory_is_not_passed_off_as_the_newest_while_the_journal_cannot_be_read(
+    tail: Tail, journal: Watched, app: SqliteJournal
+) -> None:
+    app.append(many(3))
+    caught_up(tail, 3)
+    journal.failure = JournalError("Away.")
+    app.append(many(1, 3))
+    eventually(lambda: tail.error)
+    assert tail.recent() == []
+    journal.failure = None
+    eventually(lambda: len(tail.recent()) == 4)

@@ -19,9 +19,9 @@ from dashboard.stream.digests import digest
 from dashboard.stream.unknowns import MAX_KINDS, OTHERS, Unknowns
 
 from .samples import TRACE, admin_add
-from .test_consumer import Socket, quick
+from .test_consumer import Socket, ended
 
-__all__ = ["quick"]
+__all__ = ["ended"]
 
 ROW = "an entry of kind hologram, written by a newer version"
 HOSTILE = "<script>alert(1)</script>"

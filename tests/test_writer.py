@@ -24,7 +24,8 @@ from dashboard import causality, exits
 from dashboard.events import Emission, Entry, Gap
 from dashboard.journal import Journal, JournalError, Packed, pack
 from dashboard.journal.sqlite import SqliteJournal
-from dashboard.writer import PAUSE_S, Writer
+from dashboard.slices import PAUSE_S
+from dashboard.writer import Writer
 
 from .samples import emission
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ..events import Bypass, Emission, Entry, Origin
+from ..slices import sliced
 from ..traces.fates import Fates
 from ..traces.late import settled
 from .figures import Figures, Sample
@@ -86,7 +87,7 @@ def collect(
     fates = Fates(entries)
     emissions = [entry for entry in entries if isinstance(entry, Emission)]
     receivers = {one.id: [call.receiver for call in one.calls] for one in emissions if one.calls}
-    for emission in emissions:
+    for emission in sliced(emissions):
         fate = fates.of(emission.transaction)
         rolled_back = fate is not None and fate.rolled_back
         point = _count_emission(statistics, emission, rolled_back)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ..events import Emission, Entry, Origin
 from .origins import RouteOf, origin_label, route_of
@@ -15,10 +16,13 @@ from .origins import RouteOf, origin_label, route_of
 CAUSED = "\u21b3"
 """In the place of an origin, before the name of the receiver that caused the emission."""
 
+NONE_WAIT: Counter[tuple[int, str | None, str]] = Counter()
+
 OTHER = ""
 """The key under which what exceeds ``Pulses.paths`` is counted."""
 
 
+@lru_cache(maxsize=4_096)
 def pulse_key(origin: str, sender: str | None, signal: str, receiver: str = "") -> str:
     """Return the path as one text; a bar in a name becomes a broken bar."""
     return "|".join(part.replace("|", "\u00a6") for part in (origin, sender or "", signal, receiver))
@@ -69,7 +73,7 @@ class Pulses:
         counts[pulse_key(origin, sender, signal)] += 1
         for call in emission.calls:
             counts[pulse_key("", sender, signal, call.receiver)] += 1
-        for (index, caused_sender, caused_signal), count in self._waiting.pop(emission.id, Counter()).items():
+        for (index, caused_sender, caused_signal), count in self._waiting.pop(emission.id, NONE_WAIT).items():
             if index < len(emission.calls):
                 cause = CAUSED + emission.calls[index].receiver
                 counts[pulse_key(cause, caused_sender, caused_signal)] += count

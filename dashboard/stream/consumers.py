@@ -44,7 +44,7 @@ RECHECK_S = 60.0
 LINGER_S = 5.0
 """A tab that is hidden for longer lets go of the journal: switching to and fro would cost more."""
 
-MAX_UNANSWERED = 6
+MAX_UNANSWERED = 3
 """So many frames may be on their way before the page confirms one: what a slow page is behind, at most."""
 
 MALFORMED, LOGGED_OUT, FORBIDDEN, GONE, SILENT, TOO_MANY = 4400, 4401, 4403, 4404, 4408, 4429
@@ -185,6 +185,8 @@ class LiveConsumer(AsyncConsumer):
             return
         if act.name == "ack":
             self._confirmed = max(self._confirmed, min(act.frame, self._client.frame_number))
+            if act.took_ms:
+                self._client.note_painted(act.took_ms)
         elif act.name in ("hide", "show"):
             self._hide(hidden=act.name == "hide")
         else:
@@ -310,6 +312,7 @@ class LiveConsumer(AsyncConsumer):
         with suppressed():
             while not self._closed:
                 beat = await source.beat_after(beat)
+                await asyncio.sleep(client.rest_s(loop.time()))
                 if loop.time() - checked > RECHECK_S:
                     checked = loop.time()
                     if await self._refuse(await self._present_user()):

@@ -1,6 +1,6 @@
 """What all live clients of this process share: the newest traces, and each stretch read only once.
 
-Comes in: the tail, at most ten times a second and at once when something comes after a silence.
+Comes in: the tail, at most twenty times a second and at once when something comes after a silence.
 Goes out: beats to wait for, digests and summaries that any number of clients use. Belongs to one
 event loop; what may block runs in a thread.
 """
@@ -25,7 +25,8 @@ from .digests import MAX_LEARNT, Digest, digest, revision
 
 logger = logging.getLogger("signalscope")
 
-BEAT_S = 0.1
+BEAT_S = 0.05
+BREATH_S = 0.01
 IDLE_S = 0.5
 VITALS_S = 0.4
 MEASURE_S = 5.0
@@ -141,13 +142,14 @@ class Following:
     async def _run(self) -> None:
         with suppressed():
             while True:
+                began = self._loop.time()
                 try:
                     await self._beat()
                 except Exception:
                     # One bad beat must not end the following for everybody without a word.
                     logger.exception("A beat of the live pages failed; they go on with what comes after it.")
                     self._begin_anew(self.tail.head)
-                await asyncio.sleep(self._beat_s)
+                await asyncio.sleep(max(began + self._beat_s - self._loop.time(), BREATH_S))
                 try:
                     await asyncio.wait_for(self._bell.wait(), IDLE_S)
                 except TimeoutError:

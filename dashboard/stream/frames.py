@@ -1,8 +1,8 @@
 """What one websocket message carries: rows, changes of rows, numbers, and where to go on.
 
 Comes in: the shared side's beats, and what this client's reader did. Goes out: the text of one
-frame, or nothing. However far behind a client is, a frame holds at most ``ROWS`` rows; the others
-stand in one row that opens exactly them from the journal.
+frame, or nothing. However far behind a client is, a frame holds as many rows as its page can paint, at
+most ``ROWS``; the others stand in one row that opens exactly them from the journal.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .following import MAX_BEHIND, SETTLE_S, STEP, VITALS_S, Following
 from .fragments import FLAT, NONE
 from .hello import Act, Hello
 from .holdings import Holdings
+from .pace import BURST, Pace
 from .roll import Roll
 
-ROWS = NEWEST
-UPDATES = 25
+ROWS = min(BURST, NEWEST)
 GLOWING = 3
 FEW = 6
 """A page with fewer rows has room for what a newcomer may try."""
@@ -60,6 +60,8 @@ class Client:
         self._now: dict[str, str] = {}
         self._numbers_at = float("-inf")
         self._frame = 0
+        self._pace = Pace()
+        self._room = ROWS
         self._pulsed = following.beats
         self._ahead_since: float | None = None
         self._guided = len(self._holdings) < FEW
@@ -72,6 +74,14 @@ class Client:
     def frame_number(self) -> int:
         """How many frames there were."""
         return self._frame
+
+    def rest_s(self, now: float) -> float:
+        """Return how long the page needs until its next frame."""
+        return self._pace.rest_s(now)
+
+    def note_painted(self, took_ms: float) -> None:
+        """Note how long the page took to paint a frame."""
+        self._pace.note_painted(took_ms)
 
     # --- what the reader does --------------------------------------------------------------------
 
@@ -123,6 +133,7 @@ class Client:
 
         May raise ``JournalError``; then nothing is lost, and the next call tries again.
         """
+        self._room = min(self._pace.room(now), ROWS)
         head = self._following.head
         if head.seq >= self._pending.upto or self._ahead_since is None:
             self._ahead_since = now
@@ -134,9 +145,11 @@ class Client:
         caught_up = self._pending.upto >= head.seq
         await self._load_missing(caught_up)
         parts, self._now = [*self._now.values()], {}
+        rows: list[str] = []
         if caught_up and not (self.paused or self.held):
             parts += self._withdraw()
-            parts += self._rows()
+            rows = self._rows(arrives=self._pace.is_calm(now))
+        parts += rows
         parts += self._updates()
         parts += map(fragments.deleted, self._holdings.trim(self._kept))
         parts += self._numbers(now)
@@ -147,6 +160,7 @@ class Client:
         if not parts:
             return ""
         self._frame += 1
+        self._pace.note_sent(now, with_rows=bool(rows))
         parts.append(notices.token(Cursor(self._epoch, self._shown_upto), self._tally, self._frame))
         return "".join(parts)
 
@@ -240,9 +254,9 @@ class Client:
         return [trace for trace in self._pending.first if not self._holdings.has_place(trace)]
 
     async def _load_missing(self, caught_up: bool) -> None:
-        wanted = list(self._dirty)[:UPDATES] if not self.paused else []
+        wanted = list(self._dirty)[: self._room] if not self.paused else []
         if caught_up and self._layout not in (FLAT, NONE) and not (self.paused or self.held):
-            wanted += self._fresh()[-ROWS:]
+            wanted += self._fresh()[-self._room :]
         missing = [trace for trace in wanted if self._following.summary(trace) is None]
         if missing:
             await self._following.load(missing)
@@ -250,11 +264,11 @@ class Client:
             shown = [*self._pending.belated, *self._pending.newest]
             await self._following.learn(entry.trace for entry in shown)
 
-    def _rows(self) -> list[str]:
+    def _rows(self, *, arrives: bool) -> list[str]:
         pending = self._pending
         if pending.upto == self._shown_upto:
             return []
-        left_out = [] if self._layout == FLAT else self._fresh()[:-ROWS]
+        left_out = [] if self._layout == FLAT else self._fresh()[: -self._room]
         items, rest, ids, versions = self._sent_alone() if self._layout == FLAT else self._traces()
         items += [(microseconds(gap.at), fragments.gap(gap)) for gap in pending.gaps]
         items += [(microseconds(one.at), fragments.unknown(one, times)) for one, times in pending.unknowns]
@@ -268,7 +282,7 @@ class Client:
         batch = f"b{pending.upto}"
         was_empty = not len(self._holdings)
         self._holdings.add(batch, ids, versions, left_out)
-        rows = fragments.batch(batch, [row for _, row in items], arrives=len(items) <= GLOWING)
+        rows = fragments.batch(batch, [row for _, row in items], arrives=arrives and len(items) <= GLOWING)
         shown: list[str] = [notices.void(shown=False)] if was_empty else []
         if self._guided and len(self._holdings) >= FEW:
             self._guided = False
@@ -280,16 +294,18 @@ class Client:
         fresh = self._fresh()
         newest = [
             (trace, summary)
-            for trace in fresh[-ROWS:]
+            for trace in fresh[-self._room :]
             if (summary := self._following.summary(trace)) is not None and summary.last_seq
         ]
         items: list[Item] = [(summary.started_us, fragments.trace(summary)) for _, summary in newest]
-        left_out = max(len(fresh) - ROWS, 0) + self._pending.forgotten
-        rest = self._more(first[fresh[-ROWS:][0]] - 1, left_out) if left_out else []
+        left_out = max(len(fresh) - self._room, 0) + self._pending.forgotten
+        rest = self._more(first[fresh[-self._room :][0]] - 1, left_out) if left_out else []
         return items, rest, [trace for trace, _ in newest], [summary.last_seq for _, summary in newest]
 
     def _sent_alone(self) -> tuple[list[Item], list[Item], list[str], Sequence[int]]:
-        newest, belated = list(self._pending.newest), list(self._pending.belated)
+        newest, belated = (
+            list(kept)[-self._room :] for kept in (self._pending.newest, self._pending.belated)
+        )
         slow_ms = self._following.slow_ms
         shown, origin = belated + newest, self._following.origin
         items: list[Item] = [
@@ -315,7 +331,7 @@ class Client:
         if self.paused:
             return []
         parts: list[str] = []
-        for trace in list(self._dirty)[:UPDATES]:
+        for trace in list(self._dirty)[: self._room]:
             del self._dirty[trace]
             summary: TraceSummary | None = self._following.summary(trace)
             if trace in self._holdings and summary and summary.last_seq > self._holdings.version(trace):

@@ -19,6 +19,7 @@ MAX_BATCHES = 200
 MAX_ROWS = 1_000
 MAX_KEPT = 30
 MAX_ROLL = 8_000
+MOST_MS = 60_000.0
 
 ACTS = frozenset(
     {"pause", "resume", "hold", "release", "clear", "keep", "opened", "ack", "hide", "show", "speed"}
@@ -45,7 +46,8 @@ class Hello(msgspec.Struct, frozen=True):
 class Act(msgspec.Struct, frozen=True):
     """What the reader did: one of ``ACTS``.
 
-    ``keep`` comes with row ids, ``ack`` with a frame's number, ``opened`` with the batch in which a row
+    ``keep`` comes with row ids, ``ack`` with a frame's number and, if the page could tell, with how many
+    milliseconds it took to paint it (otherwise 0), ``opened`` with the batch in which a row
     "+N more" was opened and the traces that now stand there. ``speed`` is a replay's.
     """
 
@@ -54,6 +56,7 @@ class Act(msgspec.Struct, frozen=True):
     frame: int = 0
     shown: Sequence[tuple[str, list[str]]] = ()
     speed: float = 0.0
+    took_ms: float = 0.0
 
 
 def read(text: str | None) -> dict[str, Any] | None:
@@ -100,7 +103,7 @@ def act_of(text: str | None) -> Act | None:
     frame = message.get("frame")
     shown = _batches(_text(message, "shown")) or ()
     number = frame if isinstance(frame, int) else 0
-    return Act(name, _ids(_text(message, "ids")), number, shown, _speed(message))
+    return Act(name, _ids(_text(message, "ids")), number, shown, _speed(message), _took_ms(message))
 
 
 def _text(message: dict[str, Any] | None, key: str) -> str:
@@ -111,6 +114,11 @@ def _text(message: dict[str, Any] | None, key: str) -> str:
 def _speed(message: dict[str, Any]) -> float:
     value = _text(message, "speed")
     return float(value) if _SPEED.fullmatch(value) else 0.0
+
+
+def _took_ms(message: dict[str, Any]) -> float:
+    value = message.get("took")
+    return min(float(value), MOST_MS) if isinstance(value, int | float) and value > 0 else 0.0
 
 
 def _batches(text: str) -> list[tuple[str, list[str]]] | None:

@@ -7,7 +7,6 @@ const NEVER = 2 ** 31 - 1;
 const FIRST_MS = 400;
 const LONGEST_MS = 15000;
 const MOST_ROWS = 900;
-const CONFIRM_EVERY = 2;
 const FINAL = 4400;
 
 const root = document.documentElement;
@@ -145,10 +144,26 @@ window.addEventListener("online", () => {
   if (attempts) reconnect();
 });
 
-/* ---- frames that were painted: the server sends a few ahead and waits, so a slow page is late by no more ---- */
+/* ---- frames that were painted: the server sends a few ahead and waits, so a slow page is late by no more. It also
+   learns what a frame costs here, and sends rows accordingly ---- */
+
+let arrivedAt = 0;
+
+document.addEventListener("htmx:wsBeforeMessage", () => {
+  arrivedAt = performance.now();
+});
 
 document.addEventListener("htmx:wsAfterMessage", () => {
-  if (Number(token().frame) - confirmed < CONFIRM_EVERY) return;
-  confirmed = Number(token().frame);
-  requestAnimationFrame(() => say({ action: "ack", frame: confirmed }));
+  const frame = Number(token().frame);
+  if (!(frame > confirmed)) return;
+  confirmed = frame;
+  const swappedAt = performance.now();
+  requestAnimationFrame((now) => {
+    const begunAt = Math.max(now, swappedAt);
+    // What an animation frame leaves behind runs when its picture is made.
+    setTimeout(() => {
+      const took = swappedAt - arrivedAt + performance.now() - begunAt;
+      say({ action: "ack", frame, took: Math.max(1, Math.round(took)) });
+    });
+  });
 });
