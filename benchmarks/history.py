@@ -53,7 +53,7 @@ CASES = (
     Case("nothing-like-this"),
     Case(f"user:{RARE_USER}"),
     Case(f"user:{RARE_USER} signal:post_save", flat=True),
-    Case("connection refused"),
+    Case("connection refused", whole=False),
     Case("is:error", whole=False),
     Case("is:error signal:pre_save"),
     Case("sender:=shop.Order pk:42"),

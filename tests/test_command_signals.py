@@ -23,7 +23,7 @@ from django.db.models.signals import post_save
 
 from dashboard import events
 from dashboard.causality import SUPPRESSED, current
-from dashboard.events import Bypass, Entry, Gap, Instance, Outcome, Transaction
+from dashboard.events import Bypass, Entry, Gap, Instance, Late, Outcome, Transaction
 from dashboard.journal import Journal, JournalError, open_journal
 from dashboard.management import listing, tailing
 from dashboard.management.sentences import sentence
@@ -491,6 +491,19 @@ def test_what_matches_for_its_user_is_printed_when_the_request_has_ended(journal
     )
 
     assert followed(out) == ["mine", "mine too", "after"]
+
+
+@pytest.mark.parametrize("filter", ["is:error", "is:error user:admin"])
+def test_what_matches_for_how_a_call_ended_that_outlived_it_is_printed_then(
+    journal: Journal, filter: str
+) -> None:
+    running = emission("late", calls=[call(outcome="running")])
+    end = Late(trace=TRACE, at=NOON, emission="late", index=0, call=call(outcome="raised", error=boom()))
+    journal.append([origin("opened"), running, emission("other"), origin("closed")])
+
+    out, _ = follow([lambda: journal.append([end, emission("after")])], since=1, filter=filter)
+
+    assert followed(out) == ["late"]
 
 
 def test_tail_follows_with_since_and_filter(journal: Journal) -> None:

@@ -14,11 +14,11 @@ from django.dispatch import Signal
 from dashboard.encoder import Encoder
 from dashboard.events import Emission, Entry, Late
 from dashboard.journal.base import unpack
+from dashboard.late import settled
 from dashboard.management.sentences import sentence
 from dashboard.query import parse
 from dashboard.redaction import Redactor
 from dashboard.statistics import calls_of, collect
-from dashboard.traces.late import settled
 from dashboard.traces.tree import assemble
 
 from .hearing import hearing

@@ -55,6 +55,10 @@ class Narrow(NamedTuple):
 
     clauses: tuple[Clause, ...] = ()
 
+    def or_else(self, trait: Trait) -> Narrow:
+        """Return what also admits whatever has the trait."""
+        return Narrow(tuple((*clause, trait) for clause in self.clauses))
+
     def admits(self, packed: Packed) -> bool:
         """Return whether the entry may be one that is looked for."""
         return all(any(trait.holds(packed) for trait in clause) for clause in self.clauses)

@@ -16,7 +16,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from .. import conf, events
-from ..events import Bypass, Emission, Entry, Origin, Outcome
+from ..events import Bypass, Emission, Entry, Late, Origin, Outcome
 from ..journal import Cursor, Journal, JournalError, open_journal
 from ..query import Background, Query, QuerySyntaxError, background_of, parse
 from ..query.excerpt import excerpt
@@ -177,7 +177,7 @@ class _Reader:
 
     def _asked(self, entry: Entry) -> bool:
         if not self._needs_background:
-            return self._query.matches(entry)
+            return self._query.matches(entry, *(self._backgrounds.of_trace(entry.trace) or Background()))
         return self._query.matches(entry, *self._backgrounds.of(entry))
 
     def _belated(self, entry: Entry) -> list[Entry]:
@@ -185,9 +185,13 @@ class _Reader:
 
         What is not asked for any more was printed: that is said.
         """
-        if not self._needs_background or not isinstance(entry, Origin | Outcome):
+        if not (self._needs_background and isinstance(entry, Origin | Outcome)) and not (
+            self._query.needs_ends and isinstance(entry, Late)
+        ):
             return []
         before = self._backgrounds.of_trace(entry.trace)
+        if before is None and not self._needs_background:
+            before = Background()
         now = self._backgrounds.learn(entry)
         if before is None or not self._query.learns(before, now):
             return []

@@ -49,12 +49,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..events import Entry, Gap, Late, Origin, Sampled, Task, Unknown
-from .background import NO_BLOCKS, Background, Predicate, background_of
+from .background import NO_BLOCKS, NO_ENDS, Background, Predicate, background_of
 from .flags import FLAGS
 from .lexer import MAX_LENGTH, QuerySyntaxError
 from .nodes import And, Condition, Node, Not, conditions, conjunction, negation, render
 from .parser import MAX_DEPTH, MAX_TERMS, parse_tree
-from .terms import KEYS, ORIGIN_KEYS, Context, asks_for_rollbacks, can_change
+from .terms import KEYS, ORIGIN_KEYS, Context, asks_for_ends, asks_for_rollbacks, can_change
 
 __all__ = [
     "FLAGS",
@@ -105,18 +105,26 @@ class Query:
         self._predicate = predicate
         self._changing = changing
 
-    def matches(self, entry: Entry, origin: Origin | None = None, undone: frozenset[str] = NO_BLOCKS) -> bool:
+    def matches(
+        self,
+        entry: Entry,
+        origin: Origin | None = None,
+        undone: frozenset[str] = NO_BLOCKS,
+        ends: Mapping[str, tuple[Late, ...]] = NO_ENDS,
+    ) -> bool:
         """Return whether the entry is asked for.
 
         ``origin`` is the newest origin entry of the entry's trace that the caller knows, ``undone``
-        the ids of its blocks that were rolled back. Without the one, ``origin:`` and ``user:`` match
-        origins only, without the other ``is:rolled-back`` matches outcomes only.
+        the ids of its blocks that were rolled back, ``ends`` how calls ended that outlived their
+        emission. Without the first, ``origin:`` and ``user:`` match
+        origins only, without the second ``is:rolled-back`` matches outcomes only.
         """
         if isinstance(entry, Gap | Unknown):
             return True
         if isinstance(entry, Late | Sampled | Task):
             return self.matches_everything
-        return self._predicate(entry, Background(origin, undone))
+        background = Background(origin, undone, ends)
+        return self._predicate(background.settle(entry), background)
 
     @property
     def matches_everything(self) -> bool:
@@ -133,11 +141,18 @@ class Query:
         """Whether the answer for an emission can depend on the ``undone`` given to ``matches``."""
         return any(map(asks_for_rollbacks, conditions(self.root)))
 
+    @property
+    def needs_ends(self) -> bool:
+        """Whether the answer for an emission can depend on the ``ends`` given to ``matches``."""
+        return any(map(asks_for_ends, conditions(self.root)))
+
     def learns(self, before: Background, after: Background) -> bool:
         """Return whether a trace's emissions can match now and did not, or the other way round.
 
         ``before`` and ``after`` are what was and what is known of the trace.
         """
+        if before.ends is not after.ends and self.needs_ends:
+            return True
         return any(
             before.undone != after.undone
             if asks_for_rollbacks(condition)

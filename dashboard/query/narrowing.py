@@ -219,7 +219,9 @@ def _took(condition: Condition) -> list[Clause]:
 
 
 def _queries(condition: Condition) -> list[Clause]:
-    return [(Trait("kind", "is", "emission"),)]
+    of_emissions: Clause = (Trait("kind", "is", "emission"),)
+    # A call without queries does not speak of them in its JSON.
+    return [of_emissions] if terms.admits_none(condition) else [of_emissions, *_in_body(['"queries":'])]
 
 
 def _is_written_otherwise(piece: str) -> bool:

@@ -49,6 +49,11 @@ class Selection:
         """Whether ``lets_in`` must be told what is known of the trace."""
         return self.query.needs_origin or self.query.needs_outcomes
 
+    @property
+    def needs_ends(self) -> bool:
+        """Whether ``lets_in`` must be told how calls ended that outlived their emission."""
+        return self.query.needs_ends
+
     def kinds(self, *, flat: bool) -> tuple[str, ...]:
         """Return which kinds of entries ``lets_in`` can be true of, as rows of their own when ``flat``."""
         sent = ("emission", "bypass")

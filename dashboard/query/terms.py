@@ -134,6 +134,11 @@ def _queries(condition: Condition, context: Context) -> Predicate:
     return predicate
 
 
+def admits_none(condition: Condition) -> bool:
+    """Return whether a ``queries:`` condition holds for an emission without any."""
+    return _compared(condition, _count, "=")(0)
+
+
 def _compared(
     condition: Condition, number_of: Callable[[str], float], default: str
 ) -> Callable[[float], bool]:
@@ -230,11 +235,17 @@ KEYS: dict[str, Key] = {
 }
 
 ORIGIN_KEYS = frozenset({"origin", "user", ""})
+ENDS_KEYS = frozenset({"receiver", "is", "queries", ""})
 
 
 def can_change(condition: Condition) -> bool:
     """Return whether the answer for an emission can change while its trace goes on."""
     return condition.key in ORIGIN_KEYS or asks_for_rollbacks(condition)
+
+
+def asks_for_ends(condition: Condition) -> bool:
+    """Return whether the end of a call that outlived its emission can change the answer for that."""
+    return condition.key in ENDS_KEYS and not asks_for_rollbacks(condition)
 
 
 def asks_for_rollbacks(condition: Condition) -> bool:

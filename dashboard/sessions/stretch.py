@@ -20,6 +20,7 @@ from ..query.selection import Selection
 _CHUNK = 1_000
 _TRACE_ENTRIES = 10_000
 _BACKGROUNDS = 500
+_LATE = 1_000
 _MOST_OPENINGS = 5_000
 
 
@@ -76,10 +77,12 @@ def _matching(journal: Journal, wanted: Wanted) -> set[str]:
         return background_of(journal.read_trace(trace, _TRACE_ENTRIES))
 
     found: set[str] = set()
+    late = {end.trace for end in journal.read_kind("late", None, _LATE)} if selection.needs_ends else set()
     for entry, _ in _range(journal, wanted):
         if entry.trace in found:
             continue
-        known = background(entry.trace) if selection.needs_background and entry.trace else Background()
+        has_more = entry.trace and (selection.needs_background or entry.trace in late)
+        known = background(entry.trace) if has_more else Background()
         if selection.lets_in(entry, known):
             found.add(entry.trace)
     return found

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..events import Call, Emission, Entry
+from ..late import settled
 from ..registrations import UNRESOLVED, Registration
-from ..traces.late import settled
 from .figures import Figures, Sample
 
 

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ..events import Bypass, Emission, Entry, Origin
+from ..late import settled
 from ..slices import sliced
 from ..traces.fates import Fates
-from ..traces.late import settled
 from .figures import Figures, Sample
 from .origins import RouteOf, origin_label, route_of
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from ..events import Emission, Entry, Gap, Origin, Process, Unknown
+from ..events import Emission, Entry, Gap, Late, Origin, Process, Unknown, has_failed
 from ..query import Background, Query, background_of
-from ..query.background import is_rollback
+from ..query.background import tells
 from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
 from .unknowns import Unknowns
 
@@ -136,7 +136,7 @@ _seq = attrgetter("seq")
 
 
 def _failed(entry: Sent) -> bool:
-    return isinstance(entry, Emission) and "error" in entry.flags
+    return isinstance(entry, Emission) and has_failed(entry)
 
 
 def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin_of: OriginOf) -> Digest:
@@ -147,7 +147,7 @@ def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin
     """
     made = Digest(after, upto)
     selection = Selection(query)
-    backgrounds = _backgrounds(entries, upto, origin_of) if selection.needs_background else {}
+    backgrounds = _backgrounds(entries, upto, origin_of, selection)
     for entry in entries:
         if entry.process is not None:
             made.processes[entry.process.host, entry.process.pid] = entry.process
@@ -158,14 +158,16 @@ def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin
             made.unknowns.note(entry)
         if entry.trace:
             made.touched.add(entry.trace)
-        lets_in = selection.lets_in(entry, backgrounds.get(entry.trace, NOTHING_KNOWN))
+        known = backgrounds.get(entry.trace, NOTHING_KNOWN)
+        lets_in = selection.lets_in(entry, known)
         if is_sent(entry):
             made.emissions += 1
             made.families[family_of(entry)] += 1
             if lets_in:
+                settled = known.settle(entry)
                 made.matched += 1
-                made.failed += _failed(entry)
-                made.newest.append(entry)
+                made.failed += _failed(settled)
+                made.newest.append(settled)
         if lets_in and entry.trace:
             made.first.setdefault(entry.trace, entry.seq)
     made._forget_oldest()
@@ -174,8 +176,12 @@ def digest(entries: Sequence[Entry], query: Query, after: int, upto: int, origin
     return made
 
 
-def _backgrounds(entries: Iterable[Entry], upto: int, origin_of: OriginOf) -> dict[str, Background]:
+def _backgrounds(
+    entries: Iterable[Entry], upto: int, origin_of: OriginOf, selection: Selection
+) -> dict[str, Background]:
     found: dict[str, Background] = {}
+    if not selection.needs_background:
+        entries = (entry for entry in entries if isinstance(entry, Late) and selection.needs_ends)
     for entry in entries:
         known = found.get(entry.trace)
         if known is None:
@@ -190,7 +196,7 @@ def _note_learnt(made: Digest, entries: Iterable[Entry], query: Query, origin_of
     for entry in entries:
         if isinstance(entry, Origin) and entry.state == "opened":
             begun.add(entry.trace)
-        elif entry.trace and entry.trace not in begun and (isinstance(entry, Origin) or is_rollback(entry)):
+        elif entry.trace and entry.trace not in begun and tells(entry):
             before = Background(origin_of(entry.trace, made.after))
             if query.learns(before, before.with_entry(entry)):
                 learnt[entry.trace] = entry.seq
@@ -209,5 +215,5 @@ def revision(entries: Sequence[Entry], query: Query, after: int, upto: int) -> R
     for entry in filter(is_sent, earlier):
         did, does = selection.lets_in(entry, before), selection.lets_in(entry, now)
         if did != does:
-            (gained if does else lost).append(entry)
+            (gained if does else lost).append(now.settle(entry))
     return Revision(gained, lost, any(selection.lets_in(entry, now) for entry in known))

@@ -130,9 +130,14 @@ def tree(rows: Rows, more_url: str = "") -> SafeString:
 def flat(entry: Sent, slow_ms: float, origin: Origin | None = None) -> SafeString:
     """Return the row of an emission, or of a bypass, in the flat layout, with what started its trace."""
     return _pieces.get(
-        ("flat", entry.id, entry.seq, slow_ms, origin is not None),
+        ("flat", entry.id, entry.seq, slow_ms, origin is not None, _running(entry)),
         lambda: render_to_string("signalscope/rows/flat.html", _flat(entry, slow_ms, origin)),
     )
+
+
+def _running(entry: Sent) -> int:
+    """Return how many of its calls are not known to have ended."""
+    return 0 if isinstance(entry, Bypass) else sum(call.outcome == "running" for call in entry.calls)
 
 
 def _flat(entry: Sent, slow_ms: float, origin: Origin | None) -> dict[str, Any]:

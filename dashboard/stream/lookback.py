@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from ..events import Entry, Gap, Origin, Process, Unknown
+from ..events import Entry, Gap, Late, Origin, Process, Unknown
 from ..journal.base import Journal
 from ..query import Background, Query, background_of
-from ..query.background import is_rollback
+from ..query.background import tells
 from ..query.selection import NOTHING_KNOWN, Selection, Sent, family_of, is_sent
 from ..traces.summaries import TraceSummary
 from .sieve import Sieve
@@ -63,6 +63,7 @@ class _Look:
         judges_all = self._selection.needs_background and not from_end
         self._first_entries = BACKGROUND_LIMIT if judges_all else 1
         self._known: dict[str, Background] = {}
+        self._late: dict[str, Background] = {}
         self._ends: dict[str, Origin] = {}
 
     @classmethod
@@ -101,6 +102,8 @@ class _Look:
         for hits in sieve.chunks(after, before, newest_first=newest_first):
             if self._selection.needs_background:
                 self._known = sieve.backgrounds(hits.entries) | self._known
+            else:
+                self._late = sieve.backgrounds(hits.entries) | self._late
             self.take(hits.entries, journal)
             if not self.enough:
                 self.found.reached = hits.reached
@@ -111,7 +114,8 @@ class _Look:
 
     def lets_in(self, entry: Entry) -> bool:
         """Return whether the entry alone brings its trace into the tree."""
-        return self._selection.lets_in(entry, self._known.get(entry.trace, NOTHING_KNOWN))
+        known = self._known.get(entry.trace) or self._late.get(entry.trace, NOTHING_KNOWN)
+        return self._selection.lets_in(entry, known)
 
     def end_of(self, trace: str) -> Origin | None:
         """Return what closed the trace, where the look has met it."""
@@ -121,7 +125,8 @@ class _Look:
         found = self.found
         if isinstance(entry, Origin) and entry.state == "closed":
             self._ends.setdefault(entry.trace, entry)
-        lets_in = self._selection.lets_in(entry, self._background_of(entry, journal))
+        known = self._background_of(entry, journal)
+        lets_in = self._selection.lets_in(entry, known)
         if is_sent(entry):
             found.looked += 1
             found.families[family_of(entry)] += 1
@@ -130,7 +135,7 @@ class _Look:
             return
         if self._flat:
             if is_sent(entry):
-                found.sent.append(entry)
+                found.sent.append(known.settle(entry))
         elif entry.trace:
             self.traces[entry.trace] = None
 
@@ -143,13 +148,18 @@ class _Look:
     def _background_of(self, entry: Entry, journal: Journal) -> Background:
         """Return what is known of the entry's trace; later entries of it were met before."""
         trace = entry.trace
-        if not (trace and self._selection.needs_background):
+        if not trace:
             return NOTHING_KNOWN
+        if not self._selection.needs_background:
+            if isinstance(entry, Late):
+                # Reading backwards meets it before its emission.
+                self._late[trace] = self._late.get(trace, NOTHING_KNOWN).with_entry(entry)
+            return self._late.get(trace, NOTHING_KNOWN)
         if isinstance(entry, Origin) and entry.state == "closed":
             known = self._known.get(trace, NOTHING_KNOWN)
         else:
             known = self._known_of(trace, journal)
-        if isinstance(entry, Origin) or is_rollback(entry):
+        if tells(entry):
             known = known.with_entry(entry)
         self._known[trace] = known
         return known

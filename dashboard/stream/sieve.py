@@ -7,7 +7,7 @@ matched one by one, until the way or the patience ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
@@ -30,7 +30,10 @@ ORIGINS_PATIENCE_S = 2.0
 MOST_TRACES = 2_000
 MOST_GAPS = 50
 MOST_TELLING = 20_000
-"""So many origins and outcomes are read to know what is behind the entries of a chunk."""
+"""So many origins, outcomes and late ends are read to know what is behind the entries of a chunk."""
+
+MOST_LATE = 1_000
+"""With as many late ends or more, every entry is looked at by a search that they may concern."""
 
 LENIENCE = timedelta(minutes=1)
 """How long ago the query may have been parsed: ages in it count from then."""
@@ -68,7 +71,7 @@ class Sieve:
     def narrow(self) -> Narrow:
         """What the journal is asked for. Looks for origins, and may raise ``JournalError``."""
         kinds = Selection(self._query).kinds(flat=self.flat)
-        made = self._narrow(self._query, self._now)
+        made = self._with_late(self._narrow(self._query, self._now))
         if not self._query.matches_everything:
             # Otherwise kinds are let through that nobody knows, and those get a row too.
             made = made.also(tuple(Trait("kind", "is", kind) for kind in kinds))
@@ -83,6 +86,18 @@ class Sieve:
             # Where an origin meets the only term, it brings its trace by itself.
             return narrowing.by_itself(root)
         return narrowing.narrow(query, now, self._traces_of)
+
+    def _with_late(self, made: Narrow) -> Narrow:
+        """Admit all of the traces in which a call outlived its emission: its end is in no emission."""
+        ends = self._late if made.clauses else ()
+        if len(ends) >= MOST_LATE:
+            return Narrow()
+        traces = frozenset(entry.trace for entry in ends)
+        return made.or_else(Trait("trace", "among", traces)) if traces else made
+
+    @cached_property
+    def _late(self) -> Sequence[Entry]:
+        return self._journal.read_kind("late", None, MOST_LATE) if self._query.needs_ends else ()
 
     @property
     def _patience_s(self) -> float:
@@ -112,10 +127,12 @@ class Sieve:
         """Return what is known now of the traces that the entries are of."""
         traces = frozenset(entry.trace for entry in entries if entry.trace)
         found: dict[str, Background] = {}
-        if not traces:
+        kinds = ["origin", "outcome"] if Selection(self._query).needs_background else []
+        kinds += ["late"] if self._late else []
+        if not (traces and kinds):
             return found
-        kinds = Trait("kind", "is", "origin"), Trait("kind", "is", "outcome")
-        asked = Narrow(((Trait("trace", "among", traces),), kinds))
+        of_kinds = tuple(Trait("kind", "is", kind) for kind in kinds)
+        asked = Narrow(((Trait("trace", "among", traces),), of_kinds))
         for entry in self._journal.search(asked, MOST_TELLING, newest_first=False).entries:
             found[entry.trace] = found.get(entry.trace, Background()).with_entry(entry)
         return found

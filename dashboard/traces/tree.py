@@ -13,13 +13,13 @@ from typing import NamedTuple
 import msgspec
 
 from ..events import Bypass, Call, Emission, Entry, Gap, Outcome, Sampled, Unknown
+from ..late import settled
 from ..query.selection import Sent
 from . import fates, flags, loops, timing
 from .branches import Branch, Leaf, Node, Stage, by_start, reached
 from .fates import Fates
 from .flags import Flag
 from .lanes import Span, span
-from .late import settled
 from .loops import Cut
 from .places import Places, stages
 from .rows import NOTCHES, PALE_PARTS, Row, Rows

@@ -17,6 +17,7 @@ from django.shortcuts import render
 from .. import conf, pipeline, wording
 from ..events import SIDE_BY_SIDE, Bypass, Call, Effect, Emission, Entry, Origin, Outcome, Statement
 from ..journal.base import Journal, JournalError
+from ..late import settled
 from ..query import parse
 from ..query.selection import Sent, is_sent
 from ..security import guarded
@@ -25,7 +26,6 @@ from ..stream.fragments import TREE
 from ..traces import flags, loops
 from ..traces.fates import Fates, flags_of, flags_of_call, stays
 from ..traces.flags import Flag
-from ..traces.late import settled
 from ..traces.rows import bypass_text
 from ..traces.summaries import microseconds
 from .absent import absent

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ..events import Emission, Entry, Late
+from .events import Emission, Entry, Late
 
 
 def settled(entries: Iterable[Entry]) -> list[Entry]:
@@ -22,12 +22,13 @@ def settled(entries: Iterable[Entry]) -> list[Entry]:
         place = known[end.emission]
         emission = held[place]
         if isinstance(emission, Emission):
-            held[place] = _with(emission, end)
+            held[place] = with_end(emission, end)
     done = set(map(id, ends))
     return [entry for entry in held if id(entry) not in done]
 
 
-def _with(emission: Emission, end: Late) -> Emission:
+def with_end(emission: Emission, end: Late) -> Emission:
+    """Return the emission with the end of one of its calls."""
     calls, stopped = list(emission.calls), list(emission.stopped)
     # One that had not even begun is among those that were kept from running.
     if end.index >= len(calls) and end.call.receiver in stopped:
