@@ -415,6 +415,19 @@ def test_the_panel_holds_few_nodes_and_counts_the_others(journal: Journal) -> No
     assert "<html" not in panel
 
 
+def test_the_panel_counts_of_the_last_minute_what_is_in_memory_and_says_so(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append(recent([emission(f"e{number}", number) for number in range(10)]))
+    newest = journal.read(6, 4)
+    monkeypatch.setattr(pipeline, "recent", lambda: newest)
+
+    assert "The newest 4 emissions in the last minute." in text_of(f"{GRAPH}?panel=1&window=1m")
+    for whole in (f"{GRAPH}?panel=1&window=5m", f"{GRAPH}?window=1m"):
+        assert "The newest" not in text_of(whole)
+        assert "10×" in text_of(whole)
+
+
 def test_a_node_of_the_panel_filters_the_stream(journal: Journal) -> None:
     journal.append(recent(admin_add()))
 

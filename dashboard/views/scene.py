@@ -30,6 +30,7 @@ from ..sessions import current
 from .looks import Look
 from .shares import draw_bands
 from .stretch import Stretch, measure
+from .windows import SHORTEST
 
 PAGE_LIMITS = (600, 600, 1_400, 800)
 """Rows drawn in each column of the page: what is beyond is counted."""
@@ -65,7 +66,7 @@ def scene_of(look: Look, query: Query | None = None) -> Scene:
         query=query,
         between=look.stretch,
         process=look.process,
-        recent=look.panel,
+        recent=look.panel and look.window is SHORTEST,
     )
     whole = build(registered, stretch.statistics, naming.family_of, bypasses=not look.hide_bypasses)
     if look.hide_idle:

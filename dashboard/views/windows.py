@@ -32,6 +32,8 @@ WINDOWS = {
 }
 """What was not seen in a window is *idle*, and *never fired* where the window is all that is held."""
 
+SHORTEST = WINDOWS["1m"]
+
 REPLAY = Window("replay", "Replay", None, "in the stretch that is replayed", "not in the stretch")
 """Not a window that ends now: what a replay's graph shows. Its counts are the replay's own."""
 
