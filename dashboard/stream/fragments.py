@@ -113,11 +113,16 @@ def cells(summary: TraceSummary) -> SafeString:
 
 def trace(summary: TraceSummary, rows: SafeString = _NOTHING) -> SafeString:
     """Return a trace's origin row, and its other rows when it is shown unfolded."""
-    context = {"trace": summary, "url": rows_url(summary.trace), "cells": cells(summary), "rows": rows}
     if rows:
-        return render_to_string("signalscope/rows/trace.html", context)
-    key = ("trace", summary.trace, summary.last_seq, summary.state)
-    return _pieces.get(key, lambda: render_to_string("signalscope/rows/trace.html", context))
+        return _whole(summary, rows)
+    return _pieces.get(
+        ("trace", summary.trace, summary.last_seq, summary.state), lambda: _whole(summary, rows)
+    )
+
+
+def _whole(summary: TraceSummary, rows: SafeString) -> SafeString:
+    context = {"trace": summary, "url": rows_url(summary.trace), "cells": cells(summary), "rows": rows}
+    return render_to_string("signalscope/rows/trace.html", context)
 
 
 def tree(rows: Rows, more_url: str = "") -> SafeString:
@@ -180,7 +185,11 @@ def batch(name: str, rows: Iterable[str], *, arrives: bool = False) -> SafeStrin
 def more(after: int, upto: int, number: int, layout: str, query: str) -> SafeString:
     """Return the row that stands for what a frame had no room for, and opens exactly that."""
     what = wording.many(number, "more emission" if layout == FLAT else "more trace")
-    return _stretch_row("more", f"+{what}", stretch_url(after, upto, layout, query), "open")
+    # Pages that saw the same are told the same. Made for each, it would be most of what a page costs.
+    return _pieces.get(
+        ("more", after, upto, number, layout, query),
+        lambda: _stretch_row("more", f"+{what}", stretch_url(after, upto, layout, query), "open"),
+    )
 
 
 def skipped(after: int, upto: int, layout: str, query: str) -> SafeString:
@@ -213,11 +222,7 @@ def here(at: datetime) -> SafeString:
 def _stretch_row(name: str, what: str, address: str, action: str) -> SafeString:
     context = {"name": name, "key": address.partition("?")[2], "what": what, "address": address}
     context["action"] = action
-    # Pages that saw the same are told the same. Rendered for each, it would be most of what a page costs.
-    return _pieces.get(
-        ("stretch", name, what, address),
-        lambda: SafeString(render_to_string("signalscope/rows/stretch.html", context)),
-    )
+    return SafeString(render_to_string("signalscope/rows/stretch.html", context))
 
 
 def stretch_url(after: int, upto: int, layout: str, query: str, **parameters: int) -> str:
