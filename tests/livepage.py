@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dashboard.events import Entry, Process
+from dashboard.journal import open_journal
 from dashboard.journal.base import Cursor, Journal
 from dashboard.query import parse
+from dashboard.stream import following as following_module
 from dashboard.stream.following import Following
 from dashboard.stream.fragments import TREE
 from dashboard.stream.frames import Client
@@ -145,6 +151,19 @@ class Page:
             for batch, names in reversed(self.batches)
         ]
         return Hello(cursor, self.token["data-tally"], shown, roll=self.roll, **fields)
+
+
+@asynccontextmanager
+async def following(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Live]:
+    """Follow a new journal in the folder, with numbers in every frame."""
+    monkeypatch.setattr(following_module, "VITALS_S", 0)
+    url = f"sqlite:///{folder / 'live.sqlite3'}"
+    with closing(open_journal(url)) as journal, closing(open_journal(url)) as follower:
+        made = Live(journal, follower)
+        made.following.attach()
+        await made.write([])
+        yield made
+        made.following.detach()
 
 
 class Live:

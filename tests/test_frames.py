@@ -21,7 +21,7 @@ from dashboard.stream.hello import Act, Hello
 from dashboard.stream.lookback import look_back
 from dashboard.stream.pace import LEAST
 
-from .livepage import Live, Page, eventually, traces
+from .livepage import Live, Page, eventually, following, traces
 from .samples import PROCESS, at, emission, origin
 
 ROWS = frames_module.ROWS
@@ -29,16 +29,8 @@ ROWS = frames_module.ROWS
 
 @pytest.fixture
 async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Live]:
-    monkeypatch.setattr(following_module, "VITALS_S", 0)
-    url = f"sqlite:///{tmp_path / 'journal.sqlite3'}"
-    journal, follower = open_journal(url), open_journal(url)
-    made = Live(journal, follower)
-    made.following.attach()
-    await made.write([])
-    yield made
-    made.following.detach()
-    journal.close()
-    follower.close()
+    async with following(tmp_path, monkeypatch) as made:
+        yield made
 
 
 async def test_a_new_trace_arrives_on_top_and_once(live: Live) -> None:

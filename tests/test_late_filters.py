@@ -14,13 +14,12 @@ from dashboard.query import parse
 from dashboard.query.background import MOST_ENDS, Background, background_of
 from dashboard.sessions.stretch import Wanted
 from dashboard.sessions.stretch import read as read_session
-from dashboard.stream import following as following_module
 from dashboard.stream import sieve as sieve_module
 from dashboard.stream.fragments import FLAT, TREE
 from dashboard.stream.lookback import look_back, search
 from dashboard.stream.sieve import Sieve
 
-from .livepage import Live, Page, traces
+from .livepage import Live, Page, following, traces
 from .samples import at, boom, call, emission, origin
 
 FAILED = f"{1:032d}"
@@ -67,16 +66,8 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]
 
 @pytest.fixture
 async def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Live]:
-    monkeypatch.setattr(following_module, "VITALS_S", 0)
-    url = f"sqlite:///{tmp_path / 'live.sqlite3'}"
-    held, follower = open_journal(url), open_journal(url)
-    made = Live(held, follower)
-    made.following.attach()
-    await made.write([])
-    yield made
-    made.following.detach()
-    held.close()
-    follower.close()
+    async with following(tmp_path, monkeypatch) as made:
+        yield made
 
 
 @pytest.mark.parametrize("layout", [TREE, FLAT])
