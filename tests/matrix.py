@@ -18,7 +18,10 @@ from .transparency.pythons import OLDEST, NoPythonError, Python, find
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "matrix"
-NEEDED = ("celery", "hypothesis", "psycopg", "pytest", "pytest-asyncio", "pytest-django")
+NEEDED = (
+    *("PyYAML", "gunicorn", "hypothesis", "psycopg", "uvicorn"),
+    *("pytest", "pytest-asyncio", "pytest-django", "pytest-xdist"),
+)
 """What of requirements-dev.txt the unit tests need: the rest checks types and style, or drives a browser."""
 
 PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet", "install")
@@ -54,7 +57,9 @@ def run(series: str, named: str, tests: Sequence[str]) -> int | None:
     executable = prepare(series, python)
     left_out = [] if tests else [f"--ignore={path}" for path in LEFT_OUT]
     pytest = [str(executable), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command = [*pytest, *left_out, *(tests or ["tests"])]
+    # As `make test` does: two at a time, one file after the other.
+    parallel = [] if tests else ["--numprocesses", "auto", "--dist", "loadfile"]
+    command = [*pytest, *parallel, *left_out, *(tests or ["tests"])]
     return int(subprocess.run(command, cwd=ROOT, check=False).returncode != 0)
 
 
