@@ -1,4 +1,4 @@
-"""The demo on daphne, in a process of its own that says how much processor time it has taken.
+"""``signals serve`` beside the demo, in a process of its own that says how much processor time it has taken.
 
 Comes in: ``DATA_DIR`` and ``SIGNALSCOPE_JOURNAL`` in the environment. Goes out: a port, a session key
 for it, and processor time.
@@ -18,11 +18,20 @@ from typing import IO
 
 import django
 
+from dashboard.server import HOSTS, PROJECT_SETTINGS
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+SERVES = {
+    PROJECT_SETTINGS: "config.settings",
+    HOSTS: "127.0.0.1",
+    "DJANGO_SETTINGS_MODULE": "dashboard.server.settings",
+}
+"""The environment that ``signals serve`` gives its process."""
 
 
 class Server:
-    """Daphne in a process of its own, which says how much processor time it has taken."""
+    """The dashboard in a process of its own, which says how much processor time it has taken."""
 
     def __init__(self, process: subprocess.Popen[str], port: int) -> None:
         self._process = process
@@ -47,7 +56,12 @@ def serving() -> Iterator[Server]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "benchmarks.served", str(port)]
     process = subprocess.Popen(  # noqa: S603  (this module)
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        env=os.environ | SERVES,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     server = Server(process, port)
     server.cpu()
@@ -62,7 +76,7 @@ def serve(port: int) -> None:
     """Be the server: answer each line on stdin with the processor time so far."""
     from daphne.server import Server as Daphne  # type: ignore[import-untyped]
 
-    from config.asgi import application
+    from dashboard.server.application import application
 
     def answer(questions: IO[str]) -> None:
         for _ in questions:
