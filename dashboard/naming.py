@@ -219,8 +219,8 @@ _scan_lock = threading.Lock()
 def signal_name(signal: Signal) -> str:
     """Return the dotted name of the module variable or class attribute that holds the signal.
 
-    Where several modules hold it (by import), the one whose source assigns it. A signal held by
-    none is named by its type and address.
+    Where several hold it, by import or under another name (a view's ``view_signal = product_viewed``),
+    it is the one whose source makes it. A signal held by none is named by its type and address.
     """
     known = _names.get(id(signal))
     if known is not None and known[0]() is signal:
@@ -241,8 +241,13 @@ def _find(signal: Signal) -> str:
     ]
     if not holders:
         return f"{type_name(type(signal))} at {id(signal):#x}"
-    holders.sort(key=lambda holder: (not _assigns(*holder), len(holder[0].__name__), holder[0].__name__))
-    module, path = holders[0]
+    kind = type(signal).__name__
+
+    def order(holder: tuple[ModuleType, str]) -> tuple[int, int, str]:
+        module, path = holder
+        return _distance(module, path, kind), len(module.__name__), module.__name__
+
+    module, path = min(holders, key=order)
     return f"{module.__name__}.{path}"[:_MAX_NAME]
 
 
@@ -264,13 +269,18 @@ def _defined_in(module: ModuleType, value: Any) -> bool:
     return issubclass(type(value), type) and type.__getattribute__(value, "__module__") == module.__name__
 
 
-def _assigns(module: ModuleType, path: str) -> bool:
-    """Return whether the module's source assigns the name, which tells definition from import."""
+def _distance(module: ModuleType, path: str, kind: str) -> int:
+    """Return how far the source is from making the signal: 0 if it does, 1 if it assigns it, else 2.
+
+    ``kind`` is the name of the signal's type, which whoever makes it calls.
+    """
     filename = vars(module).get("__file__")
     if not filename:
-        return False
-    assignment = re.compile(rf"\s*{re.escape(path.rpartition('.')[2])}\s*(:[^=]+)?=[^=]")
-    return any(assignment.match(line) for line in linecache.getlines(filename))
+        return 2
+    name = re.escape(path.rpartition(".")[2])
+    assignment = re.compile(rf"\s*{name}\s*(?::[^=]+)?=(?!=)\s*(?P<made>(?:\w+\.)*{re.escape(kind)}\s*\()?")
+    matches = (assignment.match(line) for line in linecache.getlines(filename))
+    return min((0 if match["made"] else 1 for match in matches if match), default=2)
 
 
 def known_signals_in_modules() -> list[Signal]:

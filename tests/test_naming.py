@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import django
 import pytest
 from django.apps import AppConfig, apps
 from django.contrib.auth.models import User
@@ -39,11 +41,43 @@ def test_a_signal_is_named_by_what_defines_it(signal: Signal, name: str) -> None
     assert naming.signal_name(signal) == name
 
 
-def test_a_signal_imported_elsewhere_is_named_by_the_module_that_assigns_it(
+@pytest.mark.parametrize(
+    "made", ["made = Signal()", "made: Signal = django.dispatch.Signal(use_caching=True)"]
+)
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "from zz.signals import made",
+        "sent = made",
+        "made = get('zz.signals', 'made')",
+        "class View:\n    sent = made",
+    ],
+    ids=["imported", "another name", "looked up", "a class's"],
+)
+def test_a_signal_held_elsewhere_too_is_named_by_the_module_that_makes_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: str, elsewhere: str
+) -> None:
+    """The other module has the shorter name, as Oscar's ``views`` has it beside its ``signals``."""
+    names = {
+        "django": django,
+        "Signal": Signal,
+        "get": lambda module, name: getattr(sys.modules[module], name),
+    }
+    for name, source in (("zz.signals", made), ("zz.a", f"from zz.signals import made\n{elsewhere}")):
+        module = ModuleType(name)
+        file = tmp_path / f"{name}.py"
+        file.write_text(source)
+        vars(module).update(names, __file__=str(file))
+        monkeypatch.setitem(sys.modules, name, module)
+        exec(compile(source, file, "exec"), vars(module))  # noqa: S102  (the file above)
+    assert naming.signal_name(sys.modules["zz.signals"].made) == "zz.signals.made"
+
+
+def test_a_signal_that_a_function_makes_is_named_by_the_module_that_assigns_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     made = Signal()
-    for name, source in (("a", "from zz.signals import made\n"), ("zz.signals", "made = Signal()\n")):
+    for name, source in (("a", "from zz.signals import made\n"), ("zz.signals", "made = make()\n")):
         module = ModuleType(name)
         file = tmp_path / f"{name}.py"
         file.write_text(source)

@@ -169,6 +169,19 @@ WAGTAIL = Site(
 NEW_USER = {"email": "mary@example.com", "password1": "Somerville-1831", "password2": "Somerville-1831"}
 NEW_NAME = r"[\w-]{30}"  # Oscar draws one for who has an e-mail address only.
 
+EDITED_PRODUCT = {
+    "title": "Edited notes",
+    "structure": "standalone",
+    "is_public": "on",
+    "productcategory_set-0-category": "1",
+    **{
+        f"{formset}-{count}_FORMS": "1" if (formset, count) == ("productcategory_set", "TOTAL") else "0"
+        for formset in ("productcategory_set", "images", "primary_recommendations", "stockrecords")
+        for count in ("TOTAL", "INITIAL")
+    },
+    "action": "save",
+}
+
 OSCAR = Site(
     ["django-oscar[sorl-thumbnail]"],
     make_oscar,
@@ -186,15 +199,21 @@ OSCAR = Site(
             "/dashboard/catalogue/categories/create/",
             {"name": "Edited", "is_public": "on", "treebeard_position": "first-child", "action": "save"},
         ),
+        ("/dashboard/catalogue/products/1/", None),
+        ("/dashboard/catalogue/products/1/", EDITED_PRODUCT),
         ("/catalogue/category/edited_1/", None),
         ("/search/?q=edited", None),
         ("/admin/catalogue/product/", None),
     ],
-    [200, 302, 200, 302, 200, 302, 200, 200, 302, 200, 200, 200],
+    [200, 302, 200, 302, 200, 302, 200, 200, 302, 200, 302, 200, 200, 200],
     "/catalogue/category/edited_1/",
     [
         Told("/accounts/register/", NEW_NAME, ["user_registered"]),
+        # Its receiver saves that this user saw the product: what a signal causes stands before it.
+        Told("/catalogue/notes_1/", NEW_NAME, ["post_save", "product_viewed"], "GET"),
+        Told("/basket/add/1/", NEW_NAME, ["post_save", "basket_addition"]),
         Told("/dashboard/catalogue/categories/create/", "ada", ["pre_save", "post_save"]),
+        Told("/dashboard/catalogue/products/1/", "ada", ["pre_save", "post_save", "pre_save", "post_save"]),
     ],
     [
         "oscar.apps.catalogue.receivers.post_save_set_ancestors_are_public",
