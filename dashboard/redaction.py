@@ -96,4 +96,4 @@ def is_secret_key(model: str, field: str) -> bool:
 
 def stand_in(key: str) -> str:
     """Return what stands for a secret key: the same for the same key in every process, and no way back."""
-    return f"[redacted {salted_hmac('signalscope', key).hexdigest()[:8]}]"
+    return f"[redacted {salted_hmac('signalscope', key, algorithm='sha256').hexdigest()[:8]}]"
