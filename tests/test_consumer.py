@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.conf import LazySettings
 from django.conf import settings as django_settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
@@ -377,6 +378,18 @@ async def test_a_stranger_is_told_to_sign_in(journal: Journal) -> None:
     socket = Socket(user=AnonymousUser())
     await socket.open()
     assert "You are signed out" in await socket.hear()
+    assert await socket.closed() == consumers.LOGGED_OUT
+
+
+async def test_a_stranger_is_told_so_too_where_login_url_names_no_view(
+    journal: Journal, settings: LazySettings
+) -> None:
+    settings.LOGIN_URL = "no_such_view"
+    socket = Socket(user=AnonymousUser())
+    await socket.open()
+    said = await socket.hear()
+    assert "You are signed out" in said
+    assert "href" not in said
     assert await socket.closed() == consumers.LOGGED_OUT
 
 

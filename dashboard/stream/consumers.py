@@ -19,8 +19,6 @@ from asgiref.sync import sync_to_async
 from channels.auth import get_user
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
-from django.conf import settings
-from django.shortcuts import resolve_url
 from msgspec import structs
 
 from .. import access, conf, pipeline
@@ -361,7 +359,7 @@ class LiveConsumer(AsyncConsumer):
         else:
             reason, remedy = "You are signed out.", "Sign in again to go on; nothing is lost meanwhile."
             code = LOGGED_OUT
-        await self._farewell(code, reason, remedy, resolve_url(settings.LOGIN_URL), "Sign in")
+        await self._farewell(code, reason, remedy, access.login_url() or "", "Sign in")
         return True
 
     async def _farewell(self, code: int, reason: str, remedy: str, href: str, action: str) -> None:
