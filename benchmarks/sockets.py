@@ -27,12 +27,14 @@ class Page:
         self._writer: asyncio.StreamWriter
         self._listening: asyncio.Task[None] | None = None
 
-    async def open(self, port: int, session: str, cursor: str, query: str = "layout=flat") -> None:
+    async def open(
+        self, port: int, session: str, cursor: str, query: str = "layout=flat", path: str = "/ws/signals/"
+    ) -> None:
         """Connect, and say up to where the page is."""
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
-            f"GET /ws/signals/?{query} HTTP/1.1",
+            f"GET {path}?{query} HTTP/1.1",
             f"Host: 127.0.0.1:{port}",
             f"Origin: http://127.0.0.1:{port}",
             "Upgrade: websocket",

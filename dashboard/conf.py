@@ -97,8 +97,9 @@ def _current() -> tuple[Settings, tuple[Problem, ...]]:
     source = (
         getattr(django_settings, "SIGNALSCOPE", None),
         os.environ.get("SIGNALSCOPE_JOURNAL"),
-        getattr(django_settings, "STATIC_URL", None),
-        getattr(django_settings, "MEDIA_URL", None),
+        _as_written("STATIC_URL"),
+        _as_written("MEDIA_URL"),
+        getattr(django_settings, "FORCE_SCRIPT_NAME", None),
         getattr(django_settings, "BASE_DIR", None),
     )
     for known, settings, found in _memo:
@@ -185,7 +186,21 @@ def _base_dir() -> Path:
     return Path(getattr(django_settings, "BASE_DIR", None) or Path.cwd())
 
 
+def _as_written(name: str) -> Any:
+    """Return the setting of a URL without the script name that Django puts before it.
+
+    Django adds the script name of the moment when it is first asked, and keeps that. A server sets it with
+    each request: who asks before spoils the address of every static file.
+    https://github.com/django/django/blob/5.2/django/conf/__init__.py#L85
+    """
+    return getattr(vars(django_settings)["_wrapped"], name, None)
+
+
 def _file_paths() -> list[str]:
-    urls = [str(getattr(django_settings, name, None) or "") for name in ("STATIC_URL", "MEDIA_URL")]
-    # Django makes "/" of an empty MEDIA_URL, and a host's name may stand before the path.
-    return [url for url in urls if url.startswith("/") and url.strip("/")]
+    urls = [str(_as_written(name) or "") for name in ("STATIC_URL", "MEDIA_URL")]
+    script_name = str(getattr(django_settings, "FORCE_SCRIPT_NAME", None) or "").rstrip("/")
+    # A host's name may stand before the path: those files are elsewhere.
+    paths = [url.removeprefix(f"{script_name}/").removeprefix("/") for url in urls if "://" not in url]
+    # A request is known by its path below the script name, but for the files that runserver serves.
+    starts = dict.fromkeys(["/", f"{script_name}/"])
+    return [start + path for start in starts for path in paths if path.strip("/")]

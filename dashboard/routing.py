@@ -12,7 +12,8 @@ from typing import Any, cast
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
-from django.urls import path, re_path
+from django.core.handlers.asgi import get_script_prefix
+from django.urls import path, re_path, set_script_prefix
 
 from .causality import suppressed
 from .stream.consumers import LiveConsumer
@@ -36,6 +37,13 @@ _checked = AllowedHostsOriginValidator(AuthMiddlewareStack(_routes))
 async def websocket_application(
     scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
-    """Serve ``/ws/signals/``; any other path is refused."""
+    """Serve ``/ws/signals/``, below the script name where there is one; any other path is refused.
+
+    As Django's handler does for a page: what is rendered for the socket links to pages with that name, and
+    a proxy may have taken it off the path.
+    """
+    script_name = get_script_prefix(scope)
+    set_script_prefix(script_name)
+    below = {**scope, "path": scope["path"].removeprefix(script_name), "root_path": ""}
     with suppressed():
-        await _checked(scope, receive, send)
+        await _checked(below, receive, send)

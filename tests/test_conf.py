@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from django.conf import LazySettings
+from django.test.utils import override_script_prefix
 
 from dashboard import conf
 
@@ -78,6 +79,21 @@ def test_static_files_and_uploads_are_ignored_unless_other_paths_are(settings: L
 
     settings.SIGNALSCOPE = {"IGNORE_PATHS": ["/health"]}
     assert conf.get().IGNORE_PATHS == ["/health"]
+
+
+def test_files_are_ignored_below_a_script_name_and_with_it(settings: LazySettings) -> None:
+    settings.STATIC_URL, settings.MEDIA_URL, settings.FORCE_SCRIPT_NAME = "assets/", "/below/media/", "/below"
+
+    assert conf.get().IGNORE_PATHS == ["/assets/", "/media/", "/below/assets/", "/below/media/"]
+
+
+def test_reading_the_settings_leaves_it_to_the_first_request_which_script_name_files_have(
+    settings: LazySettings,
+) -> None:
+    settings.STATIC_URL, settings.MEDIA_URL = "assets/", "media/"
+    conf.get()
+    with override_script_prefix("/below/"):
+        assert (settings.STATIC_URL, settings.MEDIA_URL) == ("/below/assets/", "/below/media/")
 
 
 @pytest.mark.parametrize("url", [None, "/", "https://cdn.example/static/"])

@@ -400,6 +400,18 @@ async def test_a_user_without_access_is_refused_for_good(journal: Journal) -> No
     assert await socket.closed() == consumers.FORBIDDEN
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/below/ws/signals/", "/ws/signals/"])
+async def test_the_socket_is_below_the_script_name_that_a_proxy_left_on_the_path_or_took_off(
+    journal: Journal, path: str
+) -> None:
+    wire = WebsocketCommunicator(websocket_application, path, headers=[ORIGIN])
+    cast("dict[str, Any]", wire.scope)["root_path"] = "/below"
+    connected, _ = await wire.connect()
+    assert connected
+    await wire.disconnect()
+
+
 async def test_a_page_of_another_host_is_not_accepted(journal: Journal) -> None:
     wire = WebsocketCommunicator(
         websocket_application, ADDRESS, headers=[(b"origin", b"http://evil.example")]

@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.staticfiles.handlers import StaticFilesHandlerMixin
-from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, StreamingHttpResponse
@@ -75,7 +75,8 @@ def _wrap_asgi(origins: Origins) -> None:
 
     @wraps(plain_handle)
     async def handle(self: ASGIHandler, scope: dict[str, Any], receive: Any, send: Any) -> Any:
-        path = str(scope.get("path", "/"))
+        # As WSGI servers tell it and Django resolves it: below the script name.
+        path = str(scope.get("path", "/")).removeprefix(get_script_prefix(scope))
         if origins.hides(path):
             with suppressed():
                 return await plain_handle(self, scope, receive, send)

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.template.loader import render_to_string
+from django.urls import get_script_prefix
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -29,7 +30,7 @@ from .lookback import Found
 
 TREE, FLAT, NONE = "tree", "flat", "none"
 SOCKET = "ws/signals/"
-"""Where the websocket is, below the root."""
+"""Where the websocket is, below the root, or below the script name where there is one."""
 
 WINDOW = 300
 STEP_ON = 2_000
@@ -267,7 +268,7 @@ def edit_url(layout: str, query: str, term: str) -> str:
 
 def socket_url(layout: str, query: str) -> str:
     """Return the websocket's address for a page with this look."""
-    return f"/{SOCKET}?{urlencode({'q': query, 'layout': layout})}"
+    return f"{get_script_prefix()}{SOCKET}?{urlencode({'q': query, 'layout': layout})}"
 
 
 def replay_socket_url(after: int, upto: int, speed: str, layout: str, query: str) -> str:
@@ -275,7 +276,7 @@ def replay_socket_url(after: int, upto: int, speed: str, layout: str, query: str
     asked = {"q": query, "layout": layout, "after": after, "upto": upto, "speed": speed}
     if (shown := current.shown()) is not None:
         asked["session"] = shown.session.name
-    return f"/{SOCKET}?{urlencode(asked)}"
+    return f"{get_script_prefix()}{SOCKET}?{urlencode(asked)}"
 
 
 def _look(layout: str, query: str) -> dict[str, Any]:
