@@ -122,7 +122,7 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
         return None
     if getattr(user, "is_authenticated", False):
         return _forbidden(user)
-    return _to_login(request)
+    return _to_login(request) if hasattr(request, "user") else _without_users()
 
 
 def login_url() -> str | None:
@@ -167,6 +167,15 @@ def _forbidden(user: Any) -> HttpResponse:
         reason = f"This project's SIGNALSCOPE['ACCESS'] does not let {name} in."
         remedy = "Ask whoever runs the project, or sign in as another user."
     return _page(reason, remedy)
+
+
+def _without_users() -> HttpResponse:
+    return _page(
+        "Nobody can sign in here: requests have no user, for 'django.contrib.auth' or its middleware is "
+        "missing.",
+        "Add both, or set SIGNALSCOPE['ACCESS'] to the dotted path of a function f(user) -> bool, which is "
+        "given None.",
+    )
 
 
 def not_public() -> HttpResponse:

@@ -1,17 +1,20 @@
 """The websocket's address, for a project's ``asgi.py``.
 
 Comes in: ASGI websocket connections. Goes out: ``websocket_application``, with the origin checked
-against ``ALLOWED_HOSTS``, the session's user in the scope, and none of it recorded.
+against ``ALLOWED_HOSTS``, the session's user in the scope where the project has accounts, and none of it
+recorded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any, cast
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from django.apps import apps
 from django.core.handlers.asgi import get_script_prefix
 from django.urls import path, re_path, set_script_prefix
 
@@ -31,7 +34,14 @@ async def _nothing_here(
 
 
 _routes = URLRouter([*websocket_urlpatterns, re_path("", cast("Any", _nothing_here))])
-_checked = AllowedHostsOriginValidator(AuthMiddlewareStack(_routes))
+
+
+@cache
+def _checked() -> Any:
+    """Return the routes behind what they need. Asked for late: this may be imported before the apps are."""
+    # Without accounts there is no model of a user, and channels would look for one.
+    known = AuthMiddlewareStack(_routes) if apps.is_installed("django.contrib.auth") else _routes
+    return AllowedHostsOriginValidator(known)
 
 
 async def websocket_application(
@@ -46,4 +56,4 @@ async def websocket_application(
     set_script_prefix(script_name)
     below = {**scope, "path": scope["path"].removeprefix(script_name), "root_path": ""}
     with suppressed():
-        await _checked(below, receive, send)
+        await _checked()(below, receive, send)

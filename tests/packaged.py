@@ -64,9 +64,11 @@ class Project:
 
     def manage(self, *arguments: str, **environment: str) -> str:
         """Run ``manage.py`` and return what it printed."""
-        return run(
-            self.python, "manage.py", *arguments, cwd=self.folder, **{**self.environment, **environment}
-        )
+        return self.run("manage.py", *arguments, **environment)
+
+    def run(self, *arguments: str, **environment: str) -> str:
+        """Run the project's Python with these arguments and return what it printed."""
+        return run(self.python, *arguments, cwd=self.folder, **{**self.environment, **environment})
 
     def entries(self, query: str = "") -> list[dict[str, object]]:
         """Return what the journal holds and the filter lets through."""

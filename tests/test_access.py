@@ -143,9 +143,8 @@ def test_who_may_look_reaches_the_view_with_its_arguments(kind: str) -> None:
 
 
 @KINDS
-@pytest.mark.parametrize("user", [ANONYMOUS, None])
-def test_who_is_not_signed_in_is_sent_to_the_login_page_and_back(kind: str, user: Any) -> None:
-    response = answer(kind, request_by(user, "/signals/?q=is%3Aerror&flat=1"))
+def test_who_is_not_signed_in_is_sent_to_the_login_page_and_back(kind: str) -> None:
+    response = answer(kind, request_by(ANONYMOUS, "/signals/?q=is%3Aerror&flat=1"))
 
     assert response.status_code == 302
     location = urlsplit(response.headers["Location"])
@@ -169,6 +168,17 @@ def test_a_login_url_that_names_no_view_is_explained(settings: LazySettings) -> 
 
     assert response.status_code == 403
     assert "&#x27;no_such_view&#x27;, names no view" in response.content.decode()
+
+
+@KINDS
+def test_where_requests_have_no_user_the_page_says_so_instead_of_asking_to_sign_in(kind: str) -> None:
+    response = answer(kind, request_by(None))
+    text = response.content.decode()
+
+    assert response.status_code == 403
+    assert "Nobody can sign in here" in text
+    assert "django.contrib.auth" in text
+    assert "[&#x27;ACCESS&#x27;]" in text
 
 
 def test_htmx_is_told_to_load_the_login_page_and_to_come_back_to_the_page_it_stands_on() -> None:
