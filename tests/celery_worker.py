@@ -1,7 +1,7 @@
 """A real Celery worker for a test: processes of its own, gone afterwards.
 
-Comes in: the broker's and the journal's address, options of ``celery worker``. Goes out: a worker that
-is ready.
+Comes in: the broker's and the journal's address, options of ``celery worker``, a settings module. Goes
+out: a worker that is ready.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ STARTS_S = 90.0
 class CeleryWorker:
     """One worker of ``tests.celery_shop``, with its children."""
 
-    def __init__(self, folder: Path, broker: str, journal: str, *options: str) -> None:
+    def __init__(
+        self, folder: Path, broker: str, journal: str, *options: str, settings: str = "config.settings"
+    ) -> None:
         self.log = folder / "worker.log"
         environment = os.environ | {
             "BROKER_URL": broker,
             "SIGNALSCOPE_JOURNAL": journal,
             "DATA_DIR": str(folder),
-            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DJANGO_SETTINGS_MODULE": settings,
         }
         words = ["-A", "tests.celery_shop", "worker", "--loglevel=INFO", "--without-mingle", *options]
         with self.log.open("wb") as output:

@@ -193,6 +193,34 @@ def test_without_signalscope_at_the_sender_a_task_is_an_origin_of_its_own(
             time.sleep(0.05)
 
 
+def test_a_worker_without_signalscope_runs_what_is_sent_to_it_and_tells_nothing(
+    redis_server: RedisServer,
+    journal_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    connect: Connect,
+) -> None:
+    use(redis_server.url, monkeypatch)
+    bare = "django.conf.global_settings"
+    options = ("--concurrency=1", "--queues=bare")
+    worker = CeleryWorker(tmp_path, redis_server.url, journal_url, *options, settings=bare)
+    dashboard.install()
+    try:
+        trace, results = sent_by_a_receiver(
+            connect,
+            lambda: (
+                celery_shop.pack.apply_async(["one"], headers={"mine": "kept"}, queue="bare"),
+                celery_shop.retry.apply_async(queue="bare"),
+            ),
+        )
+        assert [result.get(timeout=WAITS_S) for result in results] == [{"mine": "kept"}, 1]
+    finally:
+        dashboard.uninstall()
+        worker.stop()
+    with closing(open_journal(journal_url)) as read:
+        assert not [one for one in read.read_trace(trace, 100) if isinstance(one, Task)]
+
+
 @pytest.mark.parametrize("kept_in", ["sqlite", "redis"])
 def test_what_a_worker_did_last_is_written_before_it_ends(
     kept_in: str,
