@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -37,12 +38,13 @@ INSTALLED_APPS.remove("django.contrib.admin")
 
 CUSTOMER = """
 import uuid
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 
 class Customer(AbstractBaseUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     email = models.EmailField(unique=True)
     trusted = models.BooleanField(default=False)
+    objects = BaseUserManager()
     USERNAME_FIELD = "email"
 
 def is_trusted(user):
@@ -218,3 +220,42 @@ ELSEWHERE = """
 DATABASES["default"]["NAME"] = "{elsewhere}/app.sqlite3"
 SIGNALSCOPE = {{"JOURNAL": "sqlite:///{elsewhere}/journal.sqlite3"}}
 """
+
+
+# --- signals serve -------------------------------------------------------------------------------
+
+OWN_SESSIONS = """
+FORCE_SCRIPT_NAME = "/below"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/below/"
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+INSTALLED_APPS.remove("django.contrib.sessions")
+"""
+
+TRUST = """
+from django.contrib.auth.hashers import make_password
+from shop.models import Customer, Parcel
+Customer.objects.create(email="ada@example.com", trusted=True, password=make_password("lovelace"))
+Parcel.objects.create(name="notes")
+"""
+
+
+def test_serve_signs_in_users_and_sessions_of_the_projects_own(tmp_path: Path) -> None:
+    project = odd_projects.make(tmp_path, OWN_USER + OWN_SESSIONS, CUSTOMER)
+    project.manage("migrate", "--run-syncdb", "--verbosity", "0")
+    project.manage("shell", "--command", TRUST)
+    with project.serve() as browser:
+        url, page = browser.sign_in("ada@example.com", "lovelace")
+        assert url == "/signals/"
+        assert "shell" in page
+        assert not [path for path in links(page) if path.startswith("/below/")]
+        assert "shop.Parcel" in browser.get("/signals/?layout=flat")[1]
+
+
+def test_serve_says_why_nobody_may_look_where_there_are_no_accounts(tmp_path: Path) -> None:
+    project = odd_projects.make(tmp_path, NO_ACCOUNTS)
+    project.manage("migrate", "--run-syncdb", "--verbosity", "0")
+    with project.serve() as browser:
+        with pytest.raises(HTTPError) as refused:
+            browser.get("/signals/")
+        assert refused.value.code == 403
+        assert "Nobody can sign in here" in refused.value.read().decode()

@@ -29,7 +29,8 @@ def _installed(name: str) -> bool:
 
 def _middleware() -> list[str]:
     chosen = ["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
-    if _installed("django.contrib.sessions"):
+    # Sessions that are kept in cookies or a cache need no app.
+    if _installed("django.contrib.sessions") or "SESSION_ENGINE" in _given:
         chosen.insert(0, "django.contrib.sessions.middleware.SessionMiddleware")
         if _installed("django.contrib.auth"):
             chosen.append("django.contrib.auth.middleware.AuthenticationMiddleware")
@@ -57,6 +58,8 @@ TEMPLATES = [
 ]
 ALLOWED_HOSTS = [*_given.get("ALLOWED_HOSTS", ()), *_loopback, *os.environ.get(HOSTS, "").split(",")]
 FORCE_SCRIPT_NAME = None
+# A browser would not send these pages a cookie for a path of the project's.
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "signalscope:live"
 STATIC_URL = "/static/"
