@@ -159,7 +159,11 @@ def _forbidden(user: Any) -> HttpResponse:
     name = getattr(user, "get_username", lambda: "a user without a name")()
     if not conf.get().ACCESS:
         reason = f"Signalscope is open to active staff users, and {name} is not one."
-        remedy = "Have an administrator give this user staff status, or sign in as somebody who has it."
+        remedy = (
+            "Have an administrator give this user staff status, or sign in as somebody who has it."
+            if hasattr(user, "is_staff")
+            else "This project's users have no is_staff: name a function f(user) in SIGNALSCOPE['ACCESS']."
+        )
     elif resolve().rule is None:
         reason = "SIGNALSCOPE['ACCESS'] cannot be used, so nobody is let in."
         remedy = "Run manage.py check: it says what is wrong."

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core import checks
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines
 from django.template.backends.django import DjangoTemplates
@@ -41,6 +42,7 @@ NO_LOGIN_PAGE = "signalscope.W006"
 ADMIN_FIRST = "signalscope.W007"
 PUBLIC_IN_DEBUG = "signalscope.W008"
 PUBLIC_WITH_ACCESS = "signalscope.W009"
+NO_STAFF = "signalscope.W010"
 
 PAGE_TEMPLATE = "signalscope/base.html"
 
@@ -242,7 +244,7 @@ def check_access(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) 
     """Return warnings where nobody can sign in to be let in."""
     if conf.get().ACCESS or conf.get().PUBLIC or not _mounted():
         return []
-    return [*_authentication(), *_login_page()]
+    return [*_authentication(), *_staff(), *_login_page()]
 
 
 def check_public(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -278,6 +280,16 @@ def _authentication() -> Messages:
             f"and {_AUTHENTICATION_MIDDLEWARE!r} in MIDDLEWARE no request has a user.",
             "Add both, or set SIGNALSCOPE['ACCESS'] to the dotted path of a function f(user) -> bool.",
             id=NO_AUTHENTICATION,
+        )
+
+
+def _staff() -> Messages:
+    if apps.is_installed("django.contrib.auth") and not hasattr(get_user_model(), "is_staff"):
+        yield checks.Warning(
+            "Signalscope is open to active staff users, and the model that AUTH_USER_MODEL names, "
+            f"{settings.AUTH_USER_MODEL!r}, has no 'is_staff', so nobody may look.",
+            "Set SIGNALSCOPE['ACCESS'] to the dotted path of a function f(user) -> bool.",
+            id=NO_STAFF,
         )
 
 

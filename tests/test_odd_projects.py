@@ -193,6 +193,16 @@ async def test_without_accounts_the_socket_follows_for_whom_access_lets_in(tmp_p
         await reader.close()
 
 
+def test_without_is_staff_a_check_and_the_pages_say_that_access_has_to_decide(tmp_path: Path) -> None:
+    project = odd_projects.make(tmp_path, OWN_USER + "SIGNALSCOPE = {}", CUSTOMER)
+    visit = odd_projects.visit(project, {"email": "ada@example.com"})
+    for page, (status, _, text) in visit.pages.items():
+        assert status == 403, page
+        assert "users have no is_staff" in text
+    with pytest.raises(AssertionError, match="W010.*'shop.Customer', has no 'is_staff'"):
+        project.manage("check", "--fail-level", "WARNING")
+
+
 # --- files elsewhere -----------------------------------------------------------------------------
 
 
