@@ -333,7 +333,7 @@ def work(postgres: Any) -> None:
         group = save("a")
         with pytest.raises(IntegrityError), transaction.atomic(using=ALIAS):
             save("a")
-        point = transaction.savepoint(using=ALIAS)
+        point = connections[ALIAS].savepoint()
         Group.objects.using(ALIAS).bulk_create([Group(name="b"), Group(name="c")])
         transaction.savepoint_rollback(point, using=ALIAS)
         list(Group.objects.using(ALIAS).select_for_update().iterator())
