@@ -13,9 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest, HttpResponseNotFound
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.template.response import SimpleTemplateResponse
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from . import access, conf, pipeline
@@ -77,9 +79,20 @@ def _in_session(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
             with pipeline.showing(session):
                 return view(request, *args, **kwargs)
         except SessionError as error:
-            raise Http404(str(error)) from error
+            return _no_session(str(error))
 
     return answer
+
+
+def _no_session(reason: str) -> HttpResponseBase:
+    context = {
+        "title": "Not there",
+        "reason": reason,
+        "remedy": "It may have been deleted. Whoever has its file can import it again.",
+        "href": reverse("signalscope:sessions"),
+        "action": "All sessions",
+    }
+    return HttpResponseNotFound(render_to_string("signalscope/alone.html", context))
 
 
 def _is_hidden(request: HttpRequest) -> bool:

@@ -247,6 +247,14 @@ def test_a_session_that_is_not_there_is_not_found(staff: Client) -> None:
         assert staff.get(f"{SESSIONS}{name}/").status_code == 404
 
 
+def test_what_is_not_found_says_so_on_a_page_of_its_own_that_leads_to_the_sessions(staff: Client) -> None:
+    response = staff.get(f"{SESSIONS}nobody/graph/")
+    page = response.content.decode()
+    assert "There is no imported session &#x27;nobody&#x27;" in page
+    assert links(page) == {SESSIONS}
+    assert "Content-Security-Policy" in response.headers
+
+
 # --- within a session ------------------------------------------------------------------------
 
 PAGES = [
