@@ -32,6 +32,12 @@ def test_a_rolled_back_trace_says_what_the_rollback_did_not_take_back(rolled_bac
     expect(rolled_back.locator("#inspector")).to_contain_text("Did not run")
 
 
+def test_on_a_phone_the_rows_are_there_to_be_touched(rolled_back: Page) -> None:
+    rolled_back.set_viewport_size({"width": 390, "height": 844})
+    rolled_back.locator(".row-call", has_text="thank_by_mail").first.click()
+    expect(rolled_back.locator("#inspector")).to_contain_text("thank_by_mail")
+
+
 def test_short_emissions_can_be_hidden_by_an_address(rolled_back: Page) -> None:
     rows = rolled_back.locator(".row-emission, .row-call")
     every = rows.count()
