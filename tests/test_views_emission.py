@@ -173,6 +173,7 @@ def test_a_journal_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(pipeline, "journal", broken)
     assert "The journal is locked" in text(get("e1"))
     assert get("e1", htmx=False).status_code == 503
+    assert "Not there" not in text(get("e1", htmx=False))
 
 
 def test_hostile_values_stay_text(journal: Journal) -> None:

@@ -252,6 +252,7 @@ def test_a_journal_that_cannot_be_read_is_said(journal: Journal, monkeypatch: py
 
     monkeypatch.setattr(pipeline, "journal", broken)
     assert "The disk is gone." in html(get())
+    assert "The journal is empty" not in html(get())
     assert "The disk is gone." in html(get(replay, after=0, upto=5))
 
 

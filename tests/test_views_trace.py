@@ -14,14 +14,14 @@ from django.http import Http404, HttpResponse, QueryDict
 from django.test import RequestFactory
 
 from dashboard import pipeline
-from dashboard.events import Cause, Effect, Outcome, Transaction
+from dashboard.events import Cause, Effect, Outcome, Task, Transaction
 from dashboard.journal import open_journal
 from dashboard.journal.base import Journal, JournalError
 from dashboard.views import export as exports
 from dashboard.views import trace as views
 from dashboard.views.trace import Look
 
-from .samples import NOON, TRACE, admin_add, boom, call, emission, origin
+from .samples import NOON, TRACE, admin_add, at, boom, call, emission, origin
 from .test_waterfall import bypass, loop, outcome, within
 
 STAFF = User(username="staff", is_staff=True)
@@ -301,6 +301,14 @@ def test_an_open_trace_asks_again_and_hears_nothing_when_nothing_came(journal: J
     assert 'hx-trigger="every 2s"' not in part
 
 
+def test_a_task_that_runs_has_not_taken_any_time_yet(journal: Journal) -> None:
+    task = Task(id="t1", state="opened", trace=TRACE, at=at(20), verb="task", title="shop.pack")
+    journal.append([*admin_add(), task])
+    row = text_of().partition('class="row row-task')[2].partition('<svg class="lane"')[0]
+    assert "running" in row
+    assert '<span class="c-dur" role="gridcell"></span>' in row
+
+
 # --- bad luck --------------------------------------------------------------------------------
 
 
@@ -319,6 +327,7 @@ def test_a_journal_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(pipeline, "journal", broken)
     assert get().status_code == 503
     assert b"The journal &lt;x&gt; is locked. Wait." in get().content
+    assert b"Not there" not in get().content
     assert export("json").status_code == 503
 
 

@@ -102,7 +102,7 @@ def _find_bypass(journal: Journal, id: str, trace: str) -> Bypass | None:
 
 
 def _missing(request: HttpRequest, error: str) -> HttpResponse:
-    context = {"reason": error or "This emission is not, or no longer, in the journal."}
+    context = {"reason": error or "This emission is not, or no longer, in the journal.", "unread": error}
     if wants_part(request):
         # With status 404, django-htmx's debug script would replace the whole page by the answer.
         return render(request, "signalscope/inspector_missing.html", context)

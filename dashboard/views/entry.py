@@ -64,7 +64,7 @@ def _before(journal: Journal, found: Unknown) -> Unknown | None:
 
 
 def _missing(request: HttpRequest, error: str) -> HttpResponse:
-    context = {"reason": error or "This entry is not, or no longer, in the journal."}
+    context = {"reason": error or "This entry is not, or no longer, in the journal.", "unread": error}
     if wants_part(request):
         return render(request, "signalscope/inspector_missing.html", context)
     return page(request, "signalscope/missing.html", context, name="emission", status=503 if error else 404)

@@ -136,7 +136,7 @@ def _is_unchanged(request: HttpRequest, journal: Journal, trace: str) -> bool:
 def _missing(request: HttpRequest, reason: str, *, error: bool = False) -> HttpResponse:
     if wants_part(request):
         return HttpResponse(notices.nothing_there(reason))
-    context = {"reason": reason, "journal_error": reason if error else ""}
+    context = {"reason": reason, "journal_error": reason if error else "", "unread": error}
     return page(request, "signalscope/missing.html", context, name="trace", status=503 if error else 404)
 
 
