@@ -308,6 +308,14 @@ def test_every_link_of_a_session_leads_somewhere(staff: Client, path: str) -> No
             assert response.getvalue()
 
 
+def test_the_receivers_of_a_session_are_not_said_to_be_of_this_process(staff: Client) -> None:
+    imported(admin_add())
+    page = text_of(staff, f"{SESSIONS}web/receivers/")
+    assert "What ran in the session." in page
+    assert "of this process" not in page
+    assert "Read again" not in page
+
+
 def test_the_history_of_a_session_searches_it_and_offers_its_replay(staff: Client, journal: Journal) -> None:
     journal.append([origin("opened", trace="here", title="/only/here/"), emission("h1", trace="here")])
     imported(admin_add())
