@@ -422,7 +422,9 @@ def test_the_panel_counts_of_the_last_minute_what_is_in_memory_and_says_so(
     newest = journal.read(6, 4)
     monkeypatch.setattr(pipeline, "recent", lambda: newest)
 
-    assert "The newest 4 emissions in the last minute." in text_of(f"{GRAPH}?panel=1&window=1m")
+    assert "The newest 4 emissions in the last minute; those before are not drawn." in text_of(
+        f"{GRAPH}?panel=1&window=1m"
+    )
     for whole in (f"{GRAPH}?panel=1&window=5m", f"{GRAPH}?window=1m"):
         assert "The newest" not in text_of(whole)
         assert "10\N{MULTIPLICATION SIGN}" in text_of(whole)
