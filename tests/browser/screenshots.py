@@ -7,20 +7,22 @@ a phone's size, in light and dark: ``live-paused-1440-dark.png``. It starts its 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from dashboard.events import Cause, Entry, Process, Task, decode
 from dashboard.journal import open_journal
 
-from ..samples import call, emission, origin
+from ..samples import boom, call, emission, origin
 from . import chromium
 from .demo import Demo
 
@@ -29,6 +31,9 @@ THEMES = ("light", "dark")
 PLAYED = ("register-user", "publish-post", "n-plus-one", "bulk-bypass", "raise-send-robust", "rolled-back")
 LETTER = "thank_by_mail"
 NODES = 500
+WEB = [Process("web-1", pid, "MainThread", "gunicorn") for pid in (4711, 4712)]
+WORKER = Process("web-2", 88, "MainThread", "celery")
+TASKED = "7a" * 16
 
 
 class Stage(NamedTuple):
@@ -98,6 +103,60 @@ def _crowded(folder: Path) -> Demo:
     return Demo(folder, SIGNALSCOPE_JOURNAL=f"sqlite:///{folder / 'crowded.sqlite3'}")
 
 
+def _mixed(folder: Path) -> Demo:
+    _empty(folder)
+    journal = open_journal(f"sqlite:///{folder / 'mixed.sqlite3'}")
+    now = datetime.now(UTC) - timedelta(seconds=20)
+    for number, process in enumerate(WEB * 2):
+        journal.append(_request(f"{number:032x}", now + timedelta(seconds=number), process))
+    journal.append(_with_tasks(now + timedelta(seconds=10)))
+    journal.close()
+    return Demo(folder, SIGNALSCOPE_JOURNAL=f"sqlite:///{folder / 'mixed.sqlite3'}")
+
+
+def _request(trace: str, at: datetime, process: Process) -> list[Entry]:
+    there: dict[str, Any] = {"trace": trace, "process": process}
+    return [
+        origin("opened", at=at, **there),
+        emission(f"{trace}-1", at=at + timedelta(milliseconds=3), calls=[call()], **there),
+        origin("closed", at=at + timedelta(milliseconds=148), **there),
+    ]
+
+
+def _with_tasks(at: datetime) -> list[Entry]:
+    """Return a request that sent two tasks to a worker: one fails, is tried again and goes on, one runs."""
+    there: dict[str, Any] = {"trace": TASKED, "process": WEB[0]}
+    work: dict[str, Any] = {"trace": TASKED, "process": WORKER}
+
+    def after(ms: float) -> datetime:
+        return at + timedelta(milliseconds=ms)
+
+    def deliver(state: Any, ms: float, id: str, **fields: Any) -> Task:
+        title, cause = "demo_app.tasks.deliver_issue", Cause("published", 0)
+        return Task(id=id, state=state, at=after(ms), verb="task", title=title, cause=cause, **work, **fields)
+
+    raised = call("demo_app.mail.thank_by_mail", outcome="raised", error=boom())
+    return [
+        origin("opened", at=at, **there),
+        emission("published", at=after(9), signal="demo_app.signals.post_published", family="custom",
+                 duration_us=14_000.0, calls=[call("demo_app.mail.letters")], **there),
+        origin("closed", at=after(60), **there),
+        deliver("opened", 80, "t1"),
+        emission("sent", at=after(90), duration_us=30_000.0, task="t1", calls=[raised], **work),
+        deliver("closed", 130, "t1", status="retry", error="ConnectionRefusedError", duration_us=50_000.0),
+        deliver("opened", 180, "t2", attempt=1),
+        emission("again", at=after(190), duration_us=30_000.0, task="t2", calls=[call()], **work),
+        deliver("closed", 260, "t2", attempt=1, status="success", duration_us=80_000.0),
+        deliver("opened", 270, "t3"),
+        _newer(after(280)),
+    ]  # fmt: skip
+
+
+def _newer(at: datetime) -> Entry:
+    """Return an entry as a later version may write it."""
+    return decode(json.dumps({"kind": "hologram", "at": at.isoformat(), "trace": TASKED, "depth": 3}))
+
+
 def _broken(folder: Path) -> Demo:
     _empty(folder)
     return Demo(folder, SIGNALSCOPE_JOURNAL="redis://127.0.0.1:1/0")
@@ -107,6 +166,7 @@ DEMOS: dict[str, Callable[[Path], Demo]] = {
     "empty": _empty,
     "full": _full,
     "crowded": _crowded,
+    "mixed": _mixed,
     "broken": _broken,
 }
 
@@ -154,6 +214,26 @@ def _bursting(stage: Stage) -> None:
     expect(stage.page.locator("#rows")).to_contain_text("scenario burst", timeout=60_000)
     stage.page.wait_for_timeout(600)
     burst.wait()
+
+
+def _burst_panel(stage: Stage) -> None:
+    stage.live()
+    if stage.narrow:
+        stage.page.get_by_role("button", name="Graph").click()
+    stage.demo.manage("scenario", "burst")
+    expect(stage.page.locator("#graph-panel")).to_contain_text("The newest", timeout=60_000)
+
+
+def _unfolded(stage: Stage) -> None:
+    stage.live()
+    stage.page.locator(".row-origin", has_text="task").first.click()
+    expect(stage.page.locator(".row-task").first).to_be_visible()
+
+
+def _newer_entry(stage: Stage) -> None:
+    stage.open(f"traces/{TASKED}/")
+    stage.page.locator(".row-unknown a").first.click()
+    stage.page.wait_for_load_state("networkidle")
 
 
 def _opens(path: str, button: str) -> Callable[[Stage], None]:
@@ -240,6 +320,12 @@ def _replay(stage: Stage) -> None:
     expect(stage.page.locator(".row-origin").first).to_be_visible()
 
 
+def _replay_session(stage: Stage) -> None:
+    stage.open("sessions/colleague/history/")
+    stage.page.get_by_role("link", name="Replay").first.click()
+    expect(stage.page.locator(".row-origin").first).to_be_visible()
+
+
 def _compared(stage: Stage) -> None:
     stage.open("compare/")
     stage.page.get_by_role("button", name="Compare A with B").click()
@@ -296,22 +382,36 @@ STATES: dict[str, State] = {
     "session-graph": State("full", _at("sessions/colleague/graph/")),
     "session-receivers": State("full", _at("sessions/colleague/receivers/")),
     "session-history": State("full", _at("sessions/colleague/history/")),
+    "session-replay": State("full", _replay_session),
     "session-keys": State("full", _keys("sessions/colleague/")),
     "session-missing": State("full", _at("sessions/nobody/")),
     "compare": State("full", _at("compare/")),
     "compared": State("full", _compared),
     "refused": State("full", _outsider),
+    "compare-missing": State("full", _at("compare/?a=none&b=none")),
+    "emission-missing": State("full", _at("emissions/none/")),
+    "live-burst-panel": State("full", _burst_panel),
     "live-bursting": State("full", _bursting),
     "live-disconnected": State("full", _disconnected),
     "crowded-graph": State("crowded", _follows("graph/?window=all")),
     "crowded-graph-flat": State("crowded", _follows("graph/?window=all&group=none")),
     "crowded-live": State("crowded", _follows("")),
     "crowded-receivers": State("crowded", _at("receivers/")),
+    "mixed-live": State("mixed", _follows("")),
+    "mixed-tasks": State("mixed", _unfolded),
+    "mixed-flat": State("mixed", _follows("?layout=flat")),
+    "mixed-process": State("mixed", _follows("?q=process:web-2:88")),
+    "mixed-trace": State("mixed", _at(f"traces/{TASKED}/")),
+    "mixed-entry": State("mixed", _newer_entry),
+    "mixed-graph": State("mixed", _follows("graph/?window=all")),
+    "mixed-history": State("mixed", _at("history/")),
     "broken-live": State("broken", _at("")),
     "broken-graph": State("broken", _at("graph/")),
     "broken-history": State("broken", _at("history/")),
     "broken-receivers": State("broken", _at("receivers/")),
     "broken-trace": State("broken", _at("traces/none/")),
+    "broken-emission": State("broken", _at("emissions/none/")),
+    "broken-compare": State("broken", _at("compare/")),
 }
 """Each state by its name. One that ends its server comes after those that need it."""
 
