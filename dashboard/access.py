@@ -121,7 +121,7 @@ def _refusal(request: HttpRequest) -> HttpResponseBase | None:
     if allowed(user):
         return None
     if getattr(user, "is_authenticated", False):
-        return _forbidden(user)
+        return _forbidden(request, user)
     return _to_login(request) if hasattr(request, "user") else _without_users()
 
 
@@ -134,18 +134,27 @@ def login_url() -> str | None:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
-    login = login_url()
-    if login is None:
+    url = _login_and_back(request)
+    if not url:
         return _page(
             f"Sign in first. This project's LOGIN_URL, {django_settings.LOGIN_URL!r}, names no view.",
             "Set LOGIN_URL to the login page's path or URL name.",
         )
-    from_htmx = request.headers.get("HX-Request") == "true"
-    target = _page_of(request) if from_htmx else request.get_full_path()
-    joint = "&" if urlsplit(login).query else "?"
-    url = f"{login}{joint}{urlencode({'next': target})}"
     # A redirect would put the login page into the part of the page that htmx swaps.
-    return HttpResponseClientRedirect(url) if from_htmx else HttpResponseRedirect(url)
+    return HttpResponseClientRedirect(url) if _is_from_htmx(request) else HttpResponseRedirect(url)
+
+
+def _login_and_back(request: HttpRequest) -> str:
+    login = login_url()
+    if login is None:
+        return ""
+    target = _page_of(request) if _is_from_htmx(request) else request.get_full_path()
+    joint = "&" if urlsplit(login).query else "?"
+    return f"{login}{joint}{urlencode({'next': target})}"
+
+
+def _is_from_htmx(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
 
 
 def _page_of(request: HttpRequest) -> str:
@@ -155,7 +164,7 @@ def _page_of(request: HttpRequest) -> str:
     return f"{current.path}?{current.query}" if current.query else current.path
 
 
-def _forbidden(user: Any) -> HttpResponse:
+def _forbidden(request: HttpRequest, user: Any) -> HttpResponse:
     name = getattr(user, "get_username", lambda: "a user without a name")()
     if not conf.get().ACCESS:
         reason = f"Signalscope is open to active staff users, and {name} is not one."
@@ -166,11 +175,11 @@ def _forbidden(user: Any) -> HttpResponse:
         )
     elif resolve().rule is None:
         reason = "SIGNALSCOPE['ACCESS'] cannot be used, so nobody is let in."
-        remedy = "Run manage.py check: it says what is wrong."
+        return _page(reason, "Run manage.py check: it says what is wrong.")
     else:
         reason = f"This project's SIGNALSCOPE['ACCESS'] does not let {name} in."
         remedy = "Ask whoever runs the project, or sign in as another user."
-    return _page(reason, remedy)
+    return _page(reason, remedy, _login_and_back(request))
 
 
 def _without_users() -> HttpResponse:
@@ -187,6 +196,12 @@ def not_public() -> HttpResponse:
     return _page("This page is not public here.", "What is public: Live, Graph, Receivers and History.")
 
 
-def _page(reason: str, remedy: str) -> HttpResponse:
-    context = {"title": "Not allowed", "reason": reason, "remedy": remedy}
+def _page(reason: str, remedy: str, login: str = "") -> HttpResponse:
+    context = {
+        "title": "Not allowed",
+        "reason": reason,
+        "remedy": remedy,
+        "href": login,
+        "action": "Sign in as another user",
+    }
     return HttpResponseForbidden(render_to_string("signalscope/alone.html", context))

@@ -207,6 +207,7 @@ def test_who_is_signed_in_and_not_allowed_gets_403_and_reads_what_is_needed(kind
     assert "open to active staff users" in text
     assert "&lt;b&gt;reader&lt;/b&gt;" in text
     assert "<b>" not in text
+    assert 'href="/accounts/login/?next=%2Fsignals%2F"' in text
 
 
 def test_a_refusal_by_the_project_s_rule_says_so(settings: LazySettings) -> None:
