@@ -333,7 +333,7 @@ def work(postgres: Any) -> None:
         group = save("a")
         with pytest.raises(IntegrityError), transaction.atomic(using=ALIAS):
             save("a")
-        point = connections[ALIAS].savepoint()
+        point = connections[ALIAS].savepoint() or ""
         Group.objects.using(ALIAS).bulk_create([Group(name="b"), Group(name="c")])
         transaction.savepoint_rollback(point, using=ALIAS)
         list(Group.objects.using(ALIAS).select_for_update().iterator())
