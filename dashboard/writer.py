@@ -194,13 +194,10 @@ class Writer:
 
     def _run(self, ending: threading.Event) -> None:
         # A thread that was given up while it waited for the journal may still hold this.
-        began = time.monotonic()
         with self._working, suppressed():
             while not ending.is_set():
-                rest = max(began + self._interval_s - time.monotonic(), self._interval_s / 4)
-                self._wake.wait(self._retry_s or rest)
+                self._wake.wait(self._retry_s or self._interval_s)
                 self._wake.clear()
-                began = time.monotonic()
                 try:
                     while not ending.is_set() and self._step():
                         pass
